@@ -1,0 +1,20 @@
+// Sorting along an axis. Sorts are stable and put NaN last, as NumPy's.
+//
+//   Array order = argsort(x, -1);
+//   auto [values, indices] = topk(scores, 5);
+#pragma once
+
+#include <utility>
+
+#include "core/graph/array.h"
+
+namespace mica {
+
+/// Ascending order.
+Array sort(const Array& x, int axis = -1);
+/// int32 positions that sort x.
+Array argsort(const Array& x, int axis = -1);
+/// The k largest values along `axis`, largest first, and their int32 positions.
+std::pair<Array, Array> topk(const Array& x, int64_t k, int axis = -1);
+
+}  // namespace mica
