@@ -8,8 +8,8 @@
 //   };
 //   print_fields(Conv2dConfig{16, 5});   // "Conv2dConfig(out=16, kernel=5)"
 //
-// Overload `void hash_field(size_t& seed, const T&)` or provide a fmt formatter to teach it a new
-// member type.
+// A member may have FIELDS of its own (and then needs ==). Overload
+// `void hash_field(size_t& seed, const T&)` or provide a fmt formatter to teach it another type.
 #pragma once
 
 #include <fmt/format.h>
@@ -71,9 +71,14 @@ inline void hash_combine(size_t& seed, size_t value) {
   seed ^= value + 0x9e3779b97f4a7c15ull + (seed << 6) + (seed >> 2);
 }
 
+template <HasFields T>
+size_t hash_fields(const T& object);
+
 template <class T>
 void hash_field(size_t& seed, const T& value) {
-  if constexpr (std::is_enum_v<T>) {
+  if constexpr (HasFields<T>) {
+    hash_combine(seed, hash_fields(value));
+  } else if constexpr (std::is_enum_v<T>) {
     hash_combine(seed, static_cast<size_t>(value));
   } else if constexpr (requires { std::hash<T>{}(value); }) {
     hash_combine(seed, std::hash<T>{}(value));
@@ -107,3 +112,11 @@ std::string print_fields(const T& object) {
 }
 
 }  // namespace mica
+
+template <class T>
+  requires mica::HasFields<T>
+struct fmt::formatter<T> : fmt::formatter<std::string_view> {
+  auto format(const T& value, format_context& context) const {
+    return fmt::formatter<std::string_view>::format(mica::print_fields(value), context);
+  }
+};
