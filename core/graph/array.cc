@@ -1,0 +1,143 @@
+#include "core/graph/array.h"
+
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "core/graph/node.h"
+
+namespace mica {
+namespace {
+
+// Nodes whose last handle went while another node is being released wait here, so that releasing
+// a chain of a million nodes does not recurse a million times.
+thread_local std::vector<Node*> released;
+thread_local bool releasing = false;
+
+void release(Node* node) {
+  if (node == nullptr) return;
+  if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (releasing) {
+    released.push_back(node);
+    return;
+  }
+  releasing = true;
+  std::unique_ptr<Node> last(node);
+  last.reset();
+  while (!released.empty()) {
+    last.reset(released.back());
+    released.pop_back();
+    last.reset();
+  }
+  releasing = false;
+}
+
+Array make_literal(const Spec& spec, const void* bytes, size_t count) {
+  auto node = std::make_unique<Node>();
+  node->specs.push_back(spec);
+  if (count > 0) std::memcpy(node->literal, bytes, count);
+  node->values.push_back({Buffer(), node->literal, row_major(spec.shape)});
+  return Array(node.release(), 0);
+}
+
+template <class T>
+Array weak_literal(T value, double original) {
+  Array scalar = make_literal({{}, dtype_of<T>}, &value, sizeof(T));
+  scalar.node()->weak = true;
+  scalar.node()->weak_value = original;
+  return scalar;
+}
+
+}  // namespace
+
+Array::Array(Node* node, uint32_t index) : node_(node), index_(index) {
+  if (node_) node_->references.fetch_add(1, std::memory_order_relaxed);
+}
+Array::Array(const Array& other) : Array(other.node_, other.index_) {}
+Array& Array::operator=(const Array& other) {
+  if (other.node_) other.node_->references.fetch_add(1, std::memory_order_relaxed);
+  release(std::exchange(node_, other.node_));
+  index_ = other.index_;
+  return *this;
+}
+Array& Array::operator=(Array&& other) noexcept {
+  if (this == &other) return *this;
+  release(std::exchange(node_, std::exchange(other.node_, nullptr)));
+  index_ = other.index_;
+  return *this;
+}
+Array::~Array() { release(node_); }
+
+Array Array::scalar_constant(bool value) { return weak_literal(value, value); }
+Array Array::scalar_constant(int64_t value) {
+  if (value < std::numeric_limits<int32_t>::min() || value > std::numeric_limits<int32_t>::max()) {
+    return make_literal({{}, int64}, &value, sizeof(value));
+  }
+  return weak_literal(static_cast<int32_t>(value), static_cast<double>(value));
+}
+Array Array::scalar_constant(double value) {
+  return weak_literal(static_cast<float>(value), value);
+}
+
+Array Array::scalar(double value, Dtype dtype) {
+  return dispatch(dtype, [&]<class T>(TypeTag<T>) {
+    T typed;
+    if constexpr (std::is_integral_v<T>) typed = static_cast<T>(value);
+    else typed = T(static_cast<float>(value));
+    if constexpr (std::is_same_v<T, double>) typed = value;
+    return make_literal({{}, dtype}, &typed, sizeof(T));
+  });
+}
+
+Array Array::from_bytes(const void* data, const Shape& shape, Dtype dtype) {
+  const size_t bytes = static_cast<size_t>(size_of(shape)) * size_of(dtype);
+  const Spec spec = {shape, dtype};
+  if (bytes <= Node::kLiteralBytes) return make_literal(spec, data, bytes);
+  Buffer buffer = Buffer::allocate(bytes);
+  std::memcpy(buffer.data(), data, bytes);
+  std::byte* first = buffer.data();
+  return make_leaf(spec, {std::move(buffer), first, row_major(shape)});
+}
+
+void Array::check_count(int64_t count, const Shape& shape) {
+  if (count == size_of(shape)) return;
+  fail("[array] {} values do not fill the shape {}", count, mica::to_string(shape));
+}
+
+const Shape& Array::shape() const {
+  if (node_ == nullptr) fail("[array] an empty array has no shape");
+  return node_->specs[index_].shape;
+}
+Dtype Array::dtype() const {
+  if (node_ == nullptr) fail("[array] an empty array has no dtype");
+  return node_->specs[index_].dtype;
+}
+int64_t Array::dim(int axis) const {
+  return shape()[static_cast<size_t>(normalize_axis(axis, shape().size(), "dim"))];
+}
+bool Array::is_weak() const { return node_ != nullptr && node_->weak; }
+bool Array::is_evaluated() const { return node_ != nullptr && node_->is_evaluated(); }
+
+Array make_leaf(const Spec& spec, Value value) {
+  auto node = std::make_unique<Node>();
+  node->specs.push_back(spec);
+  node->values.push_back(std::move(value));
+  return Array(node.release(), 0);
+}
+
+void Node::detach() {
+  op.reset();
+  inputs.clear();
+  tracer = false;
+}
+
+namespace {
+thread_local int tracing_depth = 0;
+}
+
+TracingScope::TracingScope() { ++tracing_depth; }
+TracingScope::~TracingScope() { --tracing_depth; }
+bool TracingScope::is_active() { return tracing_depth > 0; }
+
+}  // namespace mica
