@@ -1,0 +1,14 @@
+#include "core/cpu/install.h"
+
+namespace mica {
+
+KernelTable& cpu_kernels() {
+  static KernelTable table = [] {
+    KernelTable filled;
+    install_matmul(filled);
+    return filled;
+  }();
+  return table;
+}
+
+}  // namespace mica

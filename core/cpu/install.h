@@ -1,0 +1,15 @@
+// The kernels of the CPU, one install function per family of ops.
+//
+// install.cc calls every one of them when cpu_kernels() is first asked for; a new family adds a
+// line here and a line there. Nobody else includes this.
+#pragma once
+
+#include "core/graph/kernels.h"
+
+namespace mica {
+
+void install_conv(KernelTable& table);
+void install_matmul(KernelTable& table);
+void install_pool(KernelTable& table);
+
+}  // namespace mica
