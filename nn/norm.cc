@@ -1,0 +1,119 @@
+#include "nn/norm.h"
+
+#include "core/base/error.h"
+#include "core/ops/create.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/random.h"
+#include "core/ops/reduce.h"
+#include "core/transform/grad.h"
+
+namespace mica::nn {
+namespace {
+
+int64_t last_axis(const Shape& input, const char* layer) {
+  if (input.size() >= 2) return input.back();
+  fail("[{}] got input of shape {}, want (batch, ..., features)", layer, to_string(input));
+}
+
+void check_last_axis(const Shape& input, int64_t wanted, const char* layer) {
+  if (!input.empty() && input.back() == wanted) return;
+  fail("[{}] got input of shape {}, want (..., {})", layer, to_string(input), wanted);
+}
+
+Axes all_but_last(const Array& x) {
+  Axes axes;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) axes.push_back(axis);
+  return axes;
+}
+
+Array scale_and_shift(const Array& x, const Array& weight, const Array& bias) {
+  return weight.defined() ? x * weight + bias : x;
+}
+
+}  // namespace
+
+BatchNorm::BatchNorm(int64_t channels, const BatchNormConfig& config) : config(config) {
+  check_settings(config, "batch_norm");
+  running_mean = zeros({channels});
+  running_var = ones({channels});
+  if (!config.affine) return;
+  weight = ones({channels});
+  bias = zeros({channels});
+}
+
+BatchNorm::BatchNorm(const BatchNormConfig& config, const Shape& input, const Array&)
+    : BatchNorm(last_axis(input, "batch_norm"), config) {}
+
+Array BatchNorm::forward(const Array& x) {
+  output_shape(x.shape());  // checks
+  if (!is_training()) {
+    const Array scale = rsqrt(running_var.value + config.eps);
+    return scale_and_shift((x - running_mean.value) * scale, weight, bias);
+  }
+  const int64_t count = x.size() / x.dim(-1);
+  if (count < 2) {
+    fail("[batch_norm] got input of shape {}, want more than one value a channel to train on",
+         mica::to_string(x.shape()));
+  }
+  const Axes axes = all_but_last(x);
+  const Array batch_mean = mean(x, axes);
+  const Array centred = x - batch_mean;
+  const Array batch_var = mean(square(centred), axes);
+  const double n = static_cast<double>(count), m = config.momentum;
+  running_mean = (1 - m) * running_mean.value + m * stop_gradient(batch_mean);
+  running_var = (1 - m) * running_var.value + m * n / (n - 1) * stop_gradient(batch_var);
+  return scale_and_shift(centred * rsqrt(batch_var + config.eps), weight, bias);
+}
+
+Shape BatchNorm::output_shape(const Shape& input) const {
+  check_last_axis(input, running_mean.value.dim(0), "batch_norm");
+  return input;
+}
+
+double BatchNorm::flops(const Shape& input) const { return static_cast<double>(size_of(input)); }
+
+LayerNorm::LayerNorm(int64_t features, const LayerNormConfig& config)
+    : features(features), config(config) {
+  check_settings(config, "layer_norm");
+  if (!config.affine) return;
+  weight = ones({features});
+  bias = zeros({features});
+}
+
+LayerNorm::LayerNorm(const LayerNormConfig& config, const Shape& input, const Array&)
+    : LayerNorm(last_axis(input, "layer_norm"), config) {}
+
+Array LayerNorm::forward(const Array& x) {
+  output_shape(x.shape());  // checks
+  const Array centred = x - mean(x, {-1}, true);
+  const Array variance = mean(square(centred), {-1}, true);
+  return scale_and_shift(centred * rsqrt(variance + config.eps), weight, bias);
+}
+
+Shape LayerNorm::output_shape(const Shape& input) const {
+  check_last_axis(input, features, "layer_norm");
+  return input;
+}
+
+double LayerNorm::flops(const Shape& input) const { return static_cast<double>(size_of(input)); }
+
+Array dropout(const Array& x, double p, const Array& key) {
+  if (p <= 0) return x;
+  if (p >= 1) return x * 0;
+  return where(random::bernoulli(1 - p, x.shape(), key), x / (1 - p), 0);
+}
+
+Dropout::Dropout(const DropoutConfig& config) : config(config) {
+  check_settings(config, "dropout");
+}
+
+Array Dropout::forward(const Array& x) {
+  if (!is_training() || config.p == 0) return x;
+  return dropout(x, config.p, random::next_key());
+}
+
+Array Dropout::forward(const Array& x, const Array& key) {
+  return is_training() ? dropout(x, config.p, key) : x;
+}
+
+}  // namespace mica::nn

@@ -1,0 +1,47 @@
+// The layers and losses known by name, for configs, `--help`, docs and conformance tests. One row
+// a type in modules.def, activations.def and losses.def makes it known.
+//
+//   const ModuleRow* row = find_row(nn::module_rows(), "conv2d");     // null: unknown name
+//   std::unique_ptr<nn::ModuleConfig> config = row->make();           // default settings
+//   for (Setting& setting : config->settings()) ...                   // fill in from YAML
+//   std::shared_ptr<nn::Module> layer = config->build(input_shape, key);
+//   Shape next = layer->output_shape(input_shape);
+//
+// A scalar in place of a mapping ("- linear: 450") is the first setting. Settings whose default is
+// out of range must be given: Setting::problem() is not empty for them.
+#pragma once
+
+#include "core/base/settings.h"
+#include "nn/losses.h"
+#include "nn/module.h"
+
+namespace mica::nn {
+
+/// Settings of one layer, and the layer itself once its input is known.
+class ModuleConfig {
+ public:
+  virtual ~ModuleConfig() = default;
+  /// Pointers into this object, in the order of FIELDS.
+  virtual std::vector<Setting> settings() = 0;
+  /// `input` has the batch as its first axis. `key` seeds the initial weights. Throws Error for
+  /// settings out of range and for inputs that do not fit, naming the layer, got and wanted.
+  virtual ModulePointer build(const Shape& input, const Array& key) const = 0;
+};
+using ModuleRow = Row<ModuleConfig>;
+std::span<const ModuleRow> module_rows();
+
+/// A loss with its settings.
+class Loss {
+ public:
+  virtual ~Loss() = default;
+  virtual std::vector<Setting> settings() = 0;
+  /// What `target` holds: class numbers of shape prediction.shape[:-1], or values of the same shape
+  /// as the prediction.
+  virtual TargetKind target_kind() const = 0;
+  /// A scalar unless the setting `reduction` is none.
+  virtual Array operator()(const Array& prediction, const Array& target) const = 0;
+};
+using LossRow = Row<Loss>;
+std::span<const LossRow> loss_rows();
+
+}  // namespace mica::nn
