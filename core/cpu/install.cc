@@ -5,6 +5,7 @@ namespace mica {
 KernelTable& cpu_kernels() {
   static KernelTable table = [] {
     KernelTable filled;
+    install_conv(filled);
     install_matmul(filled);
     return filled;
   }();

@@ -1,7 +1,6 @@
 #include "core/ops/matmul.h"
 
 #include "core/ops/elementwise.h"
-#include "core/ops/reduce.h"
 #include "core/ops/view.h"
 
 namespace mica {
@@ -15,17 +14,6 @@ void check_inner(const Shape& a, const Shape& b) {
   if (left == right) return;
   fail("[matmul] shapes {} and {}: inner dimensions {} and {} differ", to_string(a), to_string(b),
        left, right);
-}
-
-// Adds up the axes along which an operand of `shape` was broadcast.
-Array sum_to(const Array& x, const Shape& shape) {
-  if (x.shape() == shape) return x;
-  const size_t extra = x.shape().size() - shape.size();
-  Axes axes;
-  for (size_t i = 0; i < x.shape().size(); ++i) {
-    if (i < extra || x.shape()[i] != shape[i - extra]) axes.push_back(static_cast<int>(i));
-  }
-  return reshape(sum(x, axes), shape);
 }
 
 }  // namespace
@@ -43,8 +31,8 @@ Specs MatMul::infer(std::span<const Spec> in) const {
 
 Arrays MatMul::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   if (!is_inexact(in[0].dtype())) return {Array(), Array()};
-  return {sum_to(matmul(g[0], swapaxes(in[1], -1, -2)), in[0].shape()),
-          sum_to(matmul(swapaxes(in[0], -1, -2), g[0]), in[1].shape())};
+  return {unbroadcast(matmul(g[0], swapaxes(in[1], -1, -2)), in[0].shape()),
+          unbroadcast(matmul(swapaxes(in[0], -1, -2), g[0]), in[1].shape())};
 }
 
 Array matmul(const Array& a, const Array& b) {

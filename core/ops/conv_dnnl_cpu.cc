@@ -1,0 +1,286 @@
+// Convolution by oneDNN primitives, each run on one thread over a chunk of the batch.
+//
+// A primitive is executed from several tasks at once, so every call brings its own scratchpad:
+// with oneDNN's shared one the results are wrong. Primitives live in a bounded cache.
+#include "core/ops/conv_kernels.h"
+
+#ifndef MICA_WITH_DNNL
+
+namespace mica {
+
+bool conv_dnnl(const ConvGeometry&, const float*, const float*, float*) { return false; }
+bool conv_input_dnnl(const ConvGeometry&, const float*, const float*, float*) { return false; }
+bool conv_weight_dnnl(const ConvGeometry&, const float*, const float*, float*) { return false; }
+
+}  // namespace mica
+
+#else
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+
+#include "core/cpu/library_threads.h"
+#include "core/runtime/buffer.h"
+
+namespace mica {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+enum class Pass { kForward, kInput, kWeight };
+
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+dnnl::stream& this_thread_stream() {
+  thread_local dnnl::stream stream(cpu_engine());
+  return stream;
+}
+
+memory::desc plain(const memory::dims& dims, Tag tag) {
+  return memory::desc(dims, memory::data_type::f32, tag);
+}
+
+// One convolution over a chunk of the batch, with its descriptors.
+struct Convolution {
+  dnnl::primitive primitive;
+  memory::desc image, result, weight, plain_weight, scratchpad;
+  dnnl::reorder to_blocked, to_plain;  // of the weight; empty where it is used as it lies
+
+  bool reorders() const { return weight != plain_weight; }
+};
+
+struct Descriptors {
+  memory::dims stride, dilation, low, high;
+  memory::desc image, result, weight, plain_weight;
+
+  explicit Descriptors(const ConvGeometry& g) {
+    const Conv2dOptions& o = g.options;
+    stride = {o.stride[0], o.stride[1]};
+    dilation = {o.dilation[0] - 1, o.dilation[1] - 1};
+    low = {o.padding[0], o.padding[1]};
+    // Rows and columns that no window reaches count as negative padding.
+    const auto rest = [&](int i, int64_t out, int64_t kernel, int64_t in) {
+      return (out - 1) * o.stride[i] + o.dilation[i] * (kernel - 1) + 1 - in - o.padding[i];
+    };
+    high = {rest(0, g.out_height, g.kernel_height, g.height),
+            rest(1, g.out_width, g.kernel_width, g.width)};
+    image = plain({g.batch, g.channels, g.height, g.width}, Tag::nhwc);
+    result = plain({g.batch, g.out_channels, g.out_height, g.out_width}, Tag::nhwc);
+    const int64_t inputs = g.channels / o.groups, outputs = g.out_channels / o.groups;
+    const memory::dims grouped = {o.groups, outputs, inputs, g.kernel_height, g.kernel_width};
+    const memory::dims single = {outputs, inputs, g.kernel_height, g.kernel_width};
+    const memory::dims& dims = o.groups > 1 ? grouped : single;
+    plain_weight = plain(dims, o.groups > 1 ? Tag::gohwi : Tag::ohwi);
+    weight = plain(dims, Tag::any);
+  }
+};
+
+dnnl::primitive_attr own_scratchpad() {
+  dnnl::primitive_attr attributes;
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attributes;
+}
+
+dnnl::reorder make_reorder(const memory::desc& from, const memory::desc& to) {
+  return dnnl::reorder(
+      dnnl::reorder::primitive_desc(cpu_engine(), from, cpu_engine(), to, own_scratchpad()));
+}
+
+std::shared_ptr<const Convolution> create(const ConvGeometry& g, Pass pass) {
+  use_one_library_thread();
+  const Descriptors d(g);
+  const dnnl::engine& engine = cpu_engine();
+  const auto direct = dnnl::algorithm::convolution_direct;
+  const auto attributes = own_scratchpad();
+  const dnnl::convolution_forward::primitive_desc forward(
+      {dnnl::prop_kind::forward_training, direct, d.image, d.weight, d.result, d.stride,
+       d.dilation, d.low, d.high},
+      attributes, engine);
+  auto made = std::make_shared<Convolution>();
+  made->image = d.image;
+  made->result = d.result;
+  made->plain_weight = d.plain_weight;
+  if (pass == Pass::kForward) {
+    made->weight = forward.weights_desc();
+    made->scratchpad = forward.scratchpad_desc();
+    made->primitive = dnnl::convolution_forward(forward);
+  } else if (pass == Pass::kInput) {
+    const dnnl::convolution_backward_data::primitive_desc input(
+        {direct, d.image, d.weight, d.result, d.stride, d.dilation, d.low, d.high}, attributes,
+        engine, forward);
+    made->weight = input.weights_desc();
+    made->scratchpad = input.scratchpad_desc();
+    made->primitive = dnnl::convolution_backward_data(input);
+  } else {
+    const dnnl::convolution_backward_weights::primitive_desc weight(
+        {direct, d.image, d.weight, d.result, d.stride, d.dilation, d.low, d.high}, attributes,
+        engine, forward);
+    made->weight = weight.diff_weights_desc();
+    made->scratchpad = weight.scratchpad_desc();
+    made->primitive = dnnl::convolution_backward_weights(weight);
+  }
+  if (made->reorders()) {
+    made->to_blocked = make_reorder(made->plain_weight, made->weight);
+    made->to_plain = make_reorder(made->weight, made->plain_weight);
+  }
+  return made;
+}
+
+struct Key {
+  Pass pass;
+  ConvGeometry geometry;
+  friend bool operator==(const Key&, const Key&) = default;
+};
+struct KeyHash {
+  size_t operator()(const Key& key) const {
+    return hash_fields(key.geometry) * 3 + static_cast<size_t>(key.pass);
+  }
+};
+
+// Null where oneDNN has no implementation.
+std::shared_ptr<const Convolution> find(const ConvGeometry& geometry, Pass pass) {
+  constexpr size_t kMostPrimitives = 512;
+  static std::mutex mutex;
+  static auto& cache =
+      *std::make_unique<std::unordered_map<Key, std::shared_ptr<const Convolution>, KeyHash>>()
+           .release();
+  const Key key = {pass, geometry};
+  const std::lock_guard lock(mutex);
+  if (const auto found = cache.find(key); found != cache.end()) return found->second;
+  std::shared_ptr<const Convolution> made;
+  try {
+    made = create(geometry, pass);
+  } catch (const dnnl::error&) {
+  }
+  if (cache.size() >= kMostPrimitives) cache.clear();
+  cache.emplace(key, made);
+  return made;
+}
+
+float* floats(const Buffer& buffer) { return reinterpret_cast<float*>(buffer.data()); }
+
+// REQUIRES: dnnl only reads through `data` where it is const.
+memory bind(const memory::desc& desc, const float* data) {
+  return memory(desc, cpu_engine(), const_cast<float*>(data));
+}
+
+void reorder(const dnnl::reorder& primitive, const memory::desc& from, const float* source,
+             const memory::desc& to, float* target) {
+  const memory in = bind(from, source), out = bind(to, target);
+  primitive.execute(this_thread_stream(), {{DNNL_ARG_FROM, in}, {DNNL_ARG_TO, out}});
+}
+
+void execute(const Convolution& c, std::unordered_map<int, memory> arguments) {
+  const Buffer scratch = Buffer::allocate(c.scratchpad.get_size() + 1);
+  arguments.emplace(DNNL_ARG_SCRATCHPAD, bind(c.scratchpad, floats(scratch)));
+  use_one_library_thread();
+  c.primitive.execute(this_thread_stream(), arguments);
+}
+
+// How many images make a task. The partial sums of a weight gradient cost memory, hence fewer.
+int64_t images_per_task(const ConvGeometry& g, Pass pass) {
+  const int64_t most = pass == Pass::kWeight ? 8 : 16;
+  const auto parts = static_cast<int64_t>(g.flops() / 4e6);
+  const int64_t count = std::clamp<int64_t>(parts, 1, std::min(most, g.batch));
+  return (g.batch + count - 1) / count;
+}
+
+// The primitives of a whole chunk and of the batch's shorter last one.
+struct Chunks {
+  int64_t images;
+  std::shared_ptr<const Convolution> whole, last;
+
+  Chunks(ConvGeometry g, Pass pass) : images(images_per_task(g, pass)) {
+    const int64_t rest = g.batch % images;
+    g.batch = images;
+    whole = last = find(g, pass);
+    if (rest == 0 || whole == nullptr) return;
+    g.batch = rest;
+    last = find(g, pass);
+    // One layout of the weight serves both.
+    if (last != nullptr && last->weight != whole->weight) last = nullptr;
+  }
+  bool usable() const { return whole != nullptr && last != nullptr; }
+  const Convolution& of(int64_t begin, int64_t end) const {
+    return end - begin == images ? *whole : *last;
+  }
+};
+
+// The weight in the layout that the primitive wants; `memory` keeps it.
+const float* blocked_weight(const Convolution& c, const float* weight, Buffer& memory) {
+  if (!c.reorders()) return weight;
+  memory = Buffer::allocate(c.weight.get_size());
+  use_one_library_thread();
+  reorder(c.to_blocked, c.plain_weight, weight, c.weight, floats(memory));
+  return floats(memory);
+}
+
+int64_t image_size(const ConvGeometry& g) { return g.height * g.width * g.channels; }
+int64_t result_size(const ConvGeometry& g) {
+  return g.out_height * g.out_width * g.out_channels;
+}
+
+}  // namespace
+
+bool conv_dnnl(const ConvGeometry& g, const float* x, const float* weight, float* y) {
+  const Chunks chunks(g, Pass::kForward);
+  if (!chunks.usable()) return false;
+  Buffer memory;
+  const float* blocked = blocked_weight(*chunks.whole, weight, memory);
+  parallel_for(g.batch, chunks.images, [&](int64_t begin, int64_t end) {
+    const Convolution& c = chunks.of(begin, end);
+    execute(c, {{DNNL_ARG_SRC, bind(c.image, x + begin * image_size(g))},
+                {DNNL_ARG_WEIGHTS, bind(c.weight, blocked)},
+                {DNNL_ARG_DST, bind(c.result, y + begin * result_size(g))}});
+  });
+  return true;
+}
+
+bool conv_input_dnnl(const ConvGeometry& g, const float* cotangent, const float* weight,
+                     float* dx) {
+  const Chunks chunks(g, Pass::kInput);
+  if (!chunks.usable()) return false;
+  Buffer memory;
+  const float* blocked = blocked_weight(*chunks.whole, weight, memory);
+  parallel_for(g.batch, chunks.images, [&](int64_t begin, int64_t end) {
+    const Convolution& c = chunks.of(begin, end);
+    execute(c, {{DNNL_ARG_DIFF_DST, bind(c.result, cotangent + begin * result_size(g))},
+                {DNNL_ARG_WEIGHTS, bind(c.weight, blocked)},
+                {DNNL_ARG_DIFF_SRC, bind(c.image, dx + begin * image_size(g))}});
+  });
+  return true;
+}
+
+bool conv_weight_dnnl(const ConvGeometry& g, const float* x, const float* cotangent,
+                      float* dweight) {
+  const Chunks chunks(g, Pass::kWeight);
+  if (!chunks.usable()) return false;
+  const int64_t count = (g.batch + chunks.images - 1) / chunks.images;
+  const auto size = static_cast<int64_t>(chunks.whole->weight.get_size() / sizeof(float));
+  const Buffer memory = Buffer::allocate(static_cast<size_t>((count + 1) * size) * sizeof(float));
+  float* partial = floats(memory);
+  parallel_for(g.batch, chunks.images, [&](int64_t begin, int64_t end) {
+    const Convolution& c = chunks.of(begin, end);
+    float* out = partial + begin / chunks.images * size;
+    execute(c, {{DNNL_ARG_SRC, bind(c.image, x + begin * image_size(g))},
+                {DNNL_ARG_DIFF_DST, bind(c.result, cotangent + begin * result_size(g))},
+                {DNNL_ARG_DIFF_WEIGHTS, bind(c.weight, out)}});
+  });
+  const Convolution& c = *chunks.whole;
+  float* total = c.reorders() ? partial + count * size : dweight;
+  sum_parts(partial, count, size, total);
+  use_one_library_thread();
+  if (c.reorders()) reorder(c.to_plain, c.weight, total, c.plain_weight, dweight);
+  return true;
+}
+
+}  // namespace mica
+
+#endif  // MICA_WITH_DNNL
