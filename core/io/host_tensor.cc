@@ -1,0 +1,45 @@
+#include "core/io/host_tensor.h"
+
+#include <type_traits>
+
+namespace mica {
+namespace {
+
+template <class To, class From>
+To cast(const From& value) {
+  if constexpr (std::is_same_v<From, complex64_t>) {
+    if constexpr (std::is_same_v<To, complex64_t>) return value;
+    else return cast<To>(value.real());
+  } else if constexpr (std::is_same_v<From, float16_t> || std::is_same_v<From, bfloat16_t>) {
+    return cast<To>(static_cast<float>(value));
+  } else if constexpr (std::is_same_v<To, complex64_t>) {
+    return complex64_t(static_cast<float>(value), 0);
+  } else if constexpr (std::is_same_v<To, float16_t> || std::is_same_v<To, bfloat16_t>) {
+    return To(static_cast<float>(value));
+  } else {
+    return static_cast<To>(value);
+  }
+}
+
+}  // namespace
+
+HostTensor convert(const HostTensor& tensor, Dtype dtype) {
+  if (dtype == tensor.dtype) return tensor;
+  HostTensor result(dtype, tensor.shape);
+  dispatch(tensor.dtype, [&]<class From>(TypeTag<From>) {
+    dispatch(dtype, [&]<class To>(TypeTag<To>) {
+      const std::span<const From> from = tensor.as<From>();
+      const std::span<To> to = result.as<To>();
+      for (size_t i = 0; i < from.size(); ++i) to[i] = cast<To>(from[i]);
+    });
+  });
+  return result;
+}
+
+HostTensor reshape(HostTensor tensor, const Shape& shape) {
+  MICA_ASSERT(size_of(shape) == tensor.size());
+  tensor.shape = shape;
+  return tensor;
+}
+
+}  // namespace mica

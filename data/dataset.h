@@ -1,0 +1,99 @@
+// Dataset: the splits of a prepared file (data/prepare.h), in memory.
+//
+//   std::shared_ptr<const Dataset> digits = Dataset::open("mnist.h5");
+//   const Split& test = digits->split("test");         // 10,000 rows
+//   test.x.shape;                                       // (10000, 28, 28, 1), uint8
+//   digits->info().class_names;                         // "0" ... "9"
+//
+// A split is read from the file when it is first asked for. Thread-safe once constructed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "core/graph/shape.h"
+#include "core/io/host_tensor.h"
+
+namespace mica::data {
+
+enum class Task { kClassification, kRegression };
+std::string_view name_of(Task task);
+
+/// What a prepared file says about itself; see data/prepare.h for the meaning of each.
+struct DatasetInfo {
+  Task task = Task::kClassification;
+  std::vector<std::string> class_names;
+  std::vector<std::string> feature_names;
+  std::vector<std::string> target_names;
+  /// Of the training split, in stored units; empty if there is none.
+  std::vector<double> mean, std;
+  std::vector<double> target_mean, target_std;
+  std::string source;
+  std::string source_sha256;
+  std::string split_method;
+  int64_t seed = 0;
+
+  int64_t classes() const { return static_cast<int64_t>(class_names.size()); }
+};
+
+struct Split {
+  HostTensor x;  // uint8 (N, H, W, C) or float32 (N, ...)
+  HostTensor y;  // int32 (N,) or float32 (N, targets)
+
+  int64_t rows() const { return x.rows(); }
+  /// Shape of one row of x.
+  Shape sample_shape() const { return Shape(x.shape.begin() + 1, x.shape.end()); }
+};
+
+class Dataset {
+ public:
+  /// Throws Error(kData) naming the file if it is missing, damaged, no prepared data set (then it
+  /// says how to make one) or contradicts itself.
+  static std::shared_ptr<const Dataset> open(const std::string& path);
+  /// A data set that was made in memory.
+  static std::shared_ptr<const Dataset> from_memory(DatasetInfo info,
+                                                    std::map<std::string, Split> splits);
+
+  const DatasetInfo& info() const { return info_; }
+  /// Those of "train", "val", "test" that are there.
+  std::vector<std::string> split_names() const;
+  bool has(const std::string& split) const { return rows_.contains(split); }
+  /// Number of examples; 0 if there is no such split.
+  int64_t rows(const std::string& split) const;
+  /// Shape of one example's x, and of its y: () for a label, (targets,) for regression.
+  const Shape& sample_shape() const { return sample_shape_; }
+  const Shape& target_shape() const { return target_shape_; }
+  /// The split's values, read now if they were not before. Throws Error(kData) naming the splits
+  /// that are there if this one is not.
+  const Split& split(const std::string& name) const;
+  /// Tells data sets apart: a SHA-256 over the description and the labels. A run that resumes
+  /// compares it with the one in its checkpoint.
+  std::string fingerprint() const;
+
+ private:
+  Dataset() = default;
+  void check_split(const std::string& name, const Split& split) const;
+
+  std::string path_;  // empty: made in memory
+  DatasetInfo info_;
+  std::map<std::string, int64_t> rows_;
+  Shape sample_shape_;
+  Shape target_shape_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::string, Split> splits_;
+};
+
+/// Linear regression with a known answer: x standard normal (examples, features), w standard
+/// normal, y = x w + noise * standard normal, shape (examples, 1); one split, "train".
+struct SyntheticRegression {
+  std::shared_ptr<const Dataset> dataset;
+  HostTensor weights;  // w, float32 (features, 1)
+};
+SyntheticRegression synthetic_regression(int64_t examples = 1000, int64_t features = 100,
+                                         double noise = 0.01, uint64_t seed = 0);
+
+}  // namespace mica::data

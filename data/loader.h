@@ -1,0 +1,100 @@
+// Loader: the batches of a split, shuffled, normalised and assembled ahead of time on TBB.
+//
+//   Loader loader(dataset, "train", {.batch_size = 128, .shuffle = true, .seed = 0});
+//   for (int64_t epoch = 0; epoch < 5; ++epoch) {
+//     loader.start(epoch);
+//     while (std::optional<Batch> batch = loader.next()) train_on(batch->x, batch->y);
+//   }
+//   loader.start(3, 17);      // go on in epoch 3 before its batch number 17
+//
+// What a batch holds is a function of (data, options, epoch, number of the batch) and of nothing
+// else: not of the number of threads, nor of where reading started. One thread a Loader.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/fields.h"
+#include "core/graph/array.h"
+#include "data/dataset.h"
+
+namespace mica::data {
+
+/// Which numbers bring x (and regression targets) to a common scale: (value - mean) / std, with one
+/// mean and std for every entry of the last axis (channel or feature). Empty means: as they are.
+/// A run keeps the Normalization it was trained with, so that it can be evaluated on other files.
+struct Normalization {
+  std::vector<double> mean, std;
+  std::vector<double> target_mean, target_std;
+  FIELDS(Normalization, mean, std, target_mean, target_std)
+};
+
+/// From a data set's training statistics. `kind`: "none"; "channel" or "feature" (the same thing:
+/// mean and std of the training split; a std of 0 counts as 1); "unit" (images: value / 255).
+/// `targets` standardises regression targets as well. Throws Error(kUsage) for an unknown kind, and
+/// Error(kData) if the statistics are needed but the data set has no training split.
+Normalization normalization(const Dataset& dataset, const std::string& kind, bool targets = false);
+
+struct LoaderOptions {
+  int64_t batch_size = 32;
+  /// In file order if false.
+  bool shuffle = false;
+  uint64_t seed = 0;
+  /// Leaves the last, smaller batch of an epoch out.
+  bool drop_last = false;
+  /// Batches assembled ahead; 0 assembles each when it is asked for.
+  int64_t prefetch = 2;
+  Normalization normalization = {};
+
+  FIELDS(LoaderOptions, batch_size, shuffle, seed, drop_last, prefetch, normalization)
+};
+
+/// x: float32 (n, sample shape). y: int32 (n,) labels or float32 (n, targets).
+struct Batch {
+  Array x;
+  Array y;
+  int64_t number = 0;         // of the batch in its epoch
+  std::vector<int64_t> rows;  // of the split, in order
+  int64_t size() const { return static_cast<int64_t>(rows.size()); }
+};
+
+/// The same in plain memory.
+struct HostBatch {
+  HostTensor x;
+  HostTensor y;
+  std::vector<int64_t> rows;
+};
+
+class Loader {
+ public:
+  /// Throws Error(kUsage) for a batch size below 1 or statistics of the wrong length, Error(kData)
+  /// if the split is missing or empty.
+  Loader(std::shared_ptr<const Dataset> dataset, const std::string& split, LoaderOptions options);
+  ~Loader();
+  Loader(Loader&&) noexcept;
+  Loader& operator=(Loader&&) noexcept;
+
+  /// Batches in an epoch, and examples in them.
+  int64_t batches() const;
+  int64_t examples() const;
+  const Dataset& dataset() const;
+  const LoaderOptions& options() const;
+
+  /// Goes to batch `batch` of an epoch (0 <= batch <= batches()). A new Loader stands at (0, 0).
+  void start(int64_t epoch, int64_t batch = 0);
+  /// The next batch, or nothing at the end of the epoch.
+  std::optional<Batch> next();
+  std::optional<HostBatch> next_host();
+  /// Where next() reads: the epoch, and the number of the batch in it.
+  int64_t epoch() const;
+  int64_t position() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace mica::data
