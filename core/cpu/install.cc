@@ -7,6 +7,7 @@ KernelTable& cpu_kernels() {
     KernelTable filled;
     install_conv(filled);
     install_matmul(filled);
+    install_pool(filled);
     return filled;
   }();
   return table;

@@ -8,6 +8,10 @@ void check_shape(const Shape& got, const Shape& wanted, const char* what, const 
   fail("[{}] {} has shape {}; wanted {}", op, what, to_string(got), to_string(wanted));
 }
 
+void check_floating(Dtype dtype, const char* op) {
+  if (!is_floating(dtype)) fail("[{}] got {}; wanted a floating type", op, dtype);
+}
+
 }  // namespace
 
 Shape pool2d_shape(const Shape& x, const Pool2dOptions& o, const char* op) {
@@ -35,12 +39,11 @@ Shape pool2d_shape(const Shape& x, const Pool2dOptions& o, const char* op) {
 }
 
 Specs MaxPool2d::infer(std::span<const Spec> in) const {
-  if (is_complex(in[0].dtype)) fail("[max_pool2d] got complex64; wanted a real type");
+  check_floating(in[0].dtype, "max_pool2d");
   return {{pool2d_shape(in[0].shape, options, "max_pool2d"), in[0].dtype}};
 }
 
 Arrays MaxPool2d::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
-  if (!is_floating(in[0].dtype())) return {Array()};
   return {apply(MaxPool2dGradient(options), {in[0], g[0]})};
 }
 
@@ -66,9 +69,7 @@ Arrays MaxPool2dSelect::vjp(const Arrays& in, const Arrays&, const Arrays& g) co
 }
 
 Specs AvgPool2d::infer(std::span<const Spec> in) const {
-  if (!is_floating(in[0].dtype)) {
-    fail("[avg_pool2d] got {}; wanted a floating type", in[0].dtype);
-  }
+  check_floating(in[0].dtype, "avg_pool2d");
   return {{pool2d_shape(in[0].shape, options, "avg_pool2d"), in[0].dtype}};
 }
 

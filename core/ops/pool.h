@@ -21,7 +21,7 @@ struct Pool2dOptions {
 
 /// (N, H, W, C) -> (N, H', W', C) with H' = (H + 2 padding - kernel) / stride + 1, rounded down.
 /// The gradient goes to the first maximum of each window in row-major order; NaN is the maximum
-/// wherever there is one. Any real type. Throws Error unless padding < kernel.
+/// wherever there is one. Floating types. Throws Error unless padding < kernel.
 Array max_pool2d(const Array& x, const Pool2dOptions& options);
 /// The mean over each window, padding included in the count. Floating types.
 Array avg_pool2d(const Array& x, const Pool2dOptions& options);
