@@ -2,15 +2,15 @@
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
-# mica/mica.h includes the public headers of the library, by layer. Headers named *_kernels.h or
-# *_internal.h, and the folders that are not listed, are for Mica itself.
+# mica/mica.h includes the public headers of the library, layer by layer. Left out are the folders
+# that are not listed and what ops share among themselves.
 set(headers)
 foreach(folder core/graph core/ops core/transform core/eval core/io nn optim data)
   file(GLOB found RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${folder}/*.h)
   list(SORT found)
   list(APPEND headers ${found})
 endforeach()
-list(FILTER headers EXCLUDE REGEX "_(kernels|internal)\\.h$")
+list(FILTER headers EXCLUDE REGEX "/(op|kernels|node|axis)\\.h$|_(op|kernels|internal)\\.h$")
 set(MICA_INCLUDES)
 foreach(header ${headers})
   string(APPEND MICA_INCLUDES "#include \"${header}\"\n")
