@@ -6,8 +6,12 @@ KernelTable& cpu_kernels() {
   static KernelTable table = [] {
     KernelTable filled;
     install_conv(filled);
+    install_index(filled);
     install_matmul(filled);
     install_pool(filled);
+    install_scan(filled);
+    install_softmax(filled);
+    install_sort(filled);
     return filled;
   }();
   return table;

@@ -16,9 +16,18 @@ struct ScanOptions {
   FIELDS(ScanOptions, reverse, inclusive)
 };
 
-Array cumsum(const Array& x, int axis, const ScanOptions& options = {});
-Array cumprod(const Array& x, int axis, const ScanOptions& options = {});
-Array cummax(const Array& x, int axis, const ScanOptions& options = {});
-Array cummin(const Array& x, int axis, const ScanOptions& options = {});
+// cumsum, cumprod, cummax and cummin (see scan.def), each
+//   Array cumsum(const Array& x, int axis, const ScanOptions& options = {});
+// Sums and products of bool and small integers are int32 (uint32). In cummax and cummin NaN wins,
+// and the gradient goes to the first of equal extremes. Exclusive scans start with the identity:
+// 0, 1, and the lowest or highest value of the type. Half types accumulate in float32.
+#define SCAN(function, ...) \
+  Array function(const Array& x, int axis, const ScanOptions& options = {});
+#include "core/ops/scan.def"
+#undef SCAN
+
+/// y[k] = a[k] * y[k - 1] + b[k] along `axis`, with y[-1] = 0. a and b broadcast to each other.
+/// `reverse` runs from the end: y[k] = a[k] * y[k + 1] + b[k].
+Array linear_recurrence(const Array& a, const Array& b, int axis, bool reverse = false);
 
 }  // namespace mica

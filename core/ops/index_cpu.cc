@@ -1,0 +1,212 @@
+// Gather and scatter-sum. Indices are checked and made non-negative first; then every chunk of
+// the output belongs to one task, which meets its updates in order.
+
+#include <atomic>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "core/cpu/install.h"
+#include "core/ops/axis.h"
+#include "core/ops/index_op.h"
+#include "core/runtime/parallel.h"
+
+namespace mica {
+namespace {
+
+constexpr int64_t kElementsPerChunk = 16384;
+
+template <class T>
+bool resolve(T index, int64_t length, int64_t& position) {
+  if constexpr (std::is_unsigned_v<T>) {
+    position = static_cast<int64_t>(index);
+    return static_cast<uint64_t>(index) < static_cast<uint64_t>(length);
+  } else {
+    position = index < 0 ? static_cast<int64_t>(index) + length : static_cast<int64_t>(index);
+    return position >= 0 && position < length;
+  }
+}
+
+// Positions in [0, length) for all indices. Throws for the first one that has none.
+template <class T>
+std::vector<int64_t> typed_positions(std::string_view op, const Operand& indices, int64_t length,
+                                     int axis) {
+  const int64_t count = indices.size();
+  const T* values = indices.as<T>();
+  std::vector<int64_t> positions(static_cast<size_t>(count));
+  std::atomic<int64_t> first_bad = count;
+  parallel_for(count, kElementsPerChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (resolve(values[i], length, positions[i])) continue;
+      int64_t seen = first_bad.load();
+      while (i < seen && !first_bad.compare_exchange_weak(seen, i)) {
+      }
+      return;
+    }
+  });
+  const int64_t bad = first_bad.load();
+  if (bad == count) return positions;
+  fail("[{}] index {} (element {} of the indices) is out of range for axis {} of length {}", op,
+       values[bad], bad, axis, length);
+}
+
+std::vector<int64_t> positions_of(std::string_view op, const Operand& indices, int64_t length,
+                                  int axis) {
+  return dispatch(indices.dtype, [&]<class T>(TypeTag<T>) -> std::vector<int64_t> {
+    if constexpr (std::is_integral_v<T>) return typed_positions<T>(op, indices, length, axis);
+    else return {};
+  });
+}
+
+// Calls copy(block) with a type of `bytes` bytes, for moving elements whatever they mean.
+template <class Copy>
+void dispatch_size(size_t bytes, Copy&& copy) {
+  switch (bytes) {
+    case 1: return copy(uint8_t());
+    case 2: return copy(uint16_t());
+    case 4: return copy(uint32_t());
+    default: return copy(uint64_t());
+  }
+}
+
+void run_take(const Take& op, Inputs in, Outputs out) {
+  const AxisSplit x = split_at(in[0].shape, op.axis);
+  const auto positions = positions_of(Take::kName, in[1], x.length, op.axis);
+  const int64_t count = static_cast<int64_t>(positions.size());
+  const size_t bytes = size_of(in[0].dtype);
+  const size_t row = bytes * static_cast<size_t>(x.inner);
+  const int64_t grain = kElementsPerChunk / std::max<int64_t>(1, x.inner);
+  if (count == 0 || row == 0) return;
+  parallel_for(x.outer * count, grain, [&](int64_t begin, int64_t end) {
+    const auto source = [&](int64_t i) {
+      return static_cast<size_t>((i / count) * x.length + positions[i % count]);
+    };
+    if (x.inner > 1) {
+      for (int64_t i = begin; i < end; ++i) {
+        std::memcpy(out[0].data + i * row, in[0].data + source(i) * row, row);
+      }
+      return;
+    }
+    dispatch_size(bytes, [&]<class Block>(Block) {
+      for (int64_t i = begin; i < end; ++i) out[0].as<Block>()[i] = in[0].as<Block>()[source(i)];
+    });
+  });
+}
+
+void run_take_along_axis(const TakeAlongAxis& op, Inputs in, Outputs out) {
+  const AxisSplit x = split_at(in[0].shape, op.axis);
+  const AxisSplit y = split_at(out[0].shape, op.axis);
+  const auto positions = positions_of(TakeAlongAxis::kName, in[1], x.length, op.axis);
+  dispatch_size(size_of(in[0].dtype), [&]<class Block>(Block) {
+    const Block* source = in[0].as<Block>();
+    Block* result = out[0].as<Block>();
+    const int64_t grain = kElementsPerChunk / std::max<int64_t>(1, y.inner);
+    parallel_for(y.outer * y.length, grain, [&](int64_t begin, int64_t end) {
+      for (int64_t row = begin; row < end; ++row) {
+        const Block* from = source + row / y.length * x.length * x.inner;
+        for (int64_t n = 0; n < y.inner; ++n) {
+          const int64_t i = row * y.inner + n;
+          result[i] = from[positions[i] * x.inner + n];
+        }
+      }
+    });
+  });
+}
+
+// The type sums are kept in.
+template <class T>
+using Sum = std::conditional_t<dtype_of<T> == float16 || dtype_of<T> == bfloat16, float, T>;
+
+template <class T>
+void add_to(T& sum, T value) {
+  if constexpr (std::is_same_v<T, bool>) sum = sum || value;
+  else sum = static_cast<T>(sum + value);
+}
+
+// Calls body(sums) with zeroed room for the sums, which is the output itself where types agree.
+template <class T, class Body>
+void with_sums(const Operand& out, Body&& body) {
+  const int64_t count = out.size();
+  if constexpr (std::is_same_v<T, Sum<T>>) {
+    parallel_for(count, kElementsPerChunk, [&](int64_t begin, int64_t end) {
+      std::fill(out.as<T>() + begin, out.as<T>() + end, T());
+    });
+    body(out.as<T>());
+  } else {
+    std::vector<Sum<T>> sums(static_cast<size_t>(count));
+    body(sums.data());
+    for (int64_t i = 0; i < count; ++i) out.as<T>()[i] = T(sums[i]);
+  }
+}
+
+template <class T>
+void scatter_sum(const AxisSplit& y, const std::vector<int64_t>& positions, const T* updates,
+                 Sum<T>* sums) {
+  const int64_t count = static_cast<int64_t>(positions.size());
+  // One task a column block of one outer index: it walks over all updates in their order.
+  constexpr int64_t kColumns = 64;
+  const int64_t blocks = (y.inner + kColumns - 1) / kColumns;
+  const int64_t grain = kElementsPerChunk / std::max<int64_t>(1, count * kColumns);
+  parallel_for(y.outer * blocks, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t outer = task / blocks;
+      const int64_t first = task % blocks * kColumns;
+      const int64_t last = std::min(y.inner, first + kColumns);
+      for (int64_t i = 0; i < count; ++i) {
+        Sum<T>* to = sums + (outer * y.length + positions[i]) * y.inner;
+        const T* from = updates + (outer * count + i) * y.inner;
+        for (int64_t n = first; n < last; ++n) add_to<Sum<T>>(to[n], from[n]);
+      }
+    }
+  });
+}
+
+void run_scatter_sum(const ScatterSum& op, Inputs in, Outputs out) {
+  const AxisSplit y = split_at(out[0].shape, op.axis);
+  const auto positions = positions_of("scatter_add", in[0], y.length, op.axis);
+  dispatch(out[0].dtype, [&]<class T>(TypeTag<T>) {
+    with_sums<T>(out[0], [&](Sum<T>* sums) {
+      scatter_sum<T>(y, positions, in[1].as<T>(), sums);
+    });
+  });
+}
+
+template <class T>
+void scatter_sum_along_axis(const AxisSplit& y, int64_t count,
+                            const std::vector<int64_t>& positions, const T* updates,
+                            Sum<T>* sums) {
+  const int64_t grain = kElementsPerChunk / std::max<int64_t>(1, count * y.inner);
+  parallel_for(y.outer, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t outer = begin; outer < end; ++outer) {
+      Sum<T>* to = sums + outer * y.length * y.inner;
+      for (int64_t row = outer * count; row < (outer + 1) * count; ++row) {
+        for (int64_t n = 0; n < y.inner; ++n) {
+          const int64_t i = row * y.inner + n;
+          add_to<Sum<T>>(to[positions[i] * y.inner + n], updates[i]);
+        }
+      }
+    }
+  });
+}
+
+void run_scatter_sum_along_axis(const ScatterSumAlongAxis& op, Inputs in, Outputs out) {
+  const AxisSplit y = split_at(out[0].shape, op.axis);
+  const int64_t count = in[0].shape[op.axis];
+  const auto positions = positions_of("scatter_add_along_axis", in[0], y.length, op.axis);
+  dispatch(out[0].dtype, [&]<class T>(TypeTag<T>) {
+    with_sums<T>(out[0], [&](Sum<T>* sums) {
+      scatter_sum_along_axis<T>(y, count, positions, in[1].as<T>(), sums);
+    });
+  });
+}
+
+}  // namespace
+
+void install_index(KernelTable& table) {
+  table.add<Take>(run_take, InputLayout::kContiguous);
+  table.add<ScatterSum>(run_scatter_sum, InputLayout::kContiguous);
+  table.add<TakeAlongAxis>(run_take_along_axis, InputLayout::kContiguous);
+  table.add<ScatterSumAlongAxis>(run_scatter_sum_along_axis, InputLayout::kContiguous);
+}
+
+}  // namespace mica
