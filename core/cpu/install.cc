@@ -9,6 +9,7 @@ KernelTable& cpu_kernels() {
     install_index(filled);
     install_matmul(filled);
     install_pool(filled);
+    install_random(filled);
     install_scan(filled);
     install_softmax(filled);
     install_sort(filled);
