@@ -1,0 +1,146 @@
+#include "data/dataset.h"
+
+#include <filesystem>
+
+#include "core/base/error.h"
+#include "data/prepared_file.h"
+#include "data/sha256.h"
+
+namespace mica::data {
+namespace {
+
+Shape tail(const Shape& shape) { return Shape(shape.begin() + 1, shape.end()); }
+
+[[noreturn]] void fail_in(const std::string& path, const std::string& text) {
+  fail(ErrorKind::kData, "{}: {}", path.empty() ? "data set" : path, text);
+}
+
+/// Labels are 0 ... classes-1: a loss would read beyond its scores otherwise.
+void check_labels(const std::string& path, const std::string& split, const HostTensor& y,
+                  int64_t classes) {
+  const std::span<const int32_t> labels = y.as<int32_t>();
+  for (size_t row = 0; row < labels.size(); ++row) {
+    if (labels[row] >= 0 && labels[row] < classes) continue;
+    fail_in(path, fmt::format("/{}/y: label {} in row {} is not in 0 ... {}", split, labels[row],
+                              row, classes - 1));
+  }
+}
+
+void check_statistics(const std::string& path, const DatasetInfo& info, const Shape& sample) {
+  const size_t wanted = sample.empty() ? 1 : static_cast<size_t>(sample.back());
+  if (info.mean.size() != info.std.size() || (!info.mean.empty() && info.mean.size() != wanted)) {
+    fail_in(path, fmt::format("mean and std have {} and {} entries, wanted {}", info.mean.size(),
+                              info.std.size(), wanted));
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Task task) {
+  return task == Task::kClassification ? "classification" : "regression";
+}
+
+std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
+  const Hdf5Reader file(path);
+  std::shared_ptr<Dataset> dataset(new Dataset);
+  dataset->path_ = path;
+  dataset->info_ = read_prepared_info(file);
+  const Dtype target_dtype =
+      dataset->info_.task == Task::kClassification ? Dtype::kInt32 : Dtype::kFloat32;
+  for (const char* name : kSplitNames) {
+    const std::string group = fmt::format("/{}", name);
+    if (!file.is_group(group)) continue;
+    const Shape x = file.shape(group + "/x");
+    const Shape y = file.shape(group + "/y");
+    const Dtype dtype = file.dtype(group + "/x");
+    if (dtype != Dtype::kUint8 && dtype != Dtype::kFloat32) {
+      fail_in(path, fmt::format("{}/x is {}, wanted uint8 or float32", group, dtype));
+    }
+    if (file.dtype(group + "/y") != target_dtype) {
+      fail_in(path, fmt::format("{}/y is {}, wanted {}", group, file.dtype(group + "/y"),
+                                target_dtype));
+    }
+    if (x.size() < 2 || y.empty() || x[0] != y[0]) {
+      fail_in(path, fmt::format("{}/x has shape {} and {}/y {}, wanted as many rows", group,
+                                to_string(x), group, to_string(y)));
+    }
+    if (!dataset->rows_.empty() &&
+        (tail(x) != dataset->sample_shape_ || tail(y) != dataset->target_shape_)) {
+      fail_in(path, fmt::format("{}/x has rows of shape {}, other splits of {}", group,
+                                to_string(tail(x)), to_string(dataset->sample_shape_)));
+    }
+    dataset->rows_[name] = x[0];
+    dataset->sample_shape_ = tail(x);
+    dataset->target_shape_ = tail(y);
+  }
+  if (dataset->rows_.empty()) fail_in(path, "the data set is empty: no train, val or test in it");
+  check_statistics(path, dataset->info_, dataset->sample_shape_);
+  return dataset;
+}
+
+std::shared_ptr<const Dataset> Dataset::from_memory(DatasetInfo info,
+                                                    std::map<std::string, Split> splits) {
+  std::shared_ptr<Dataset> dataset(new Dataset);
+  dataset->info_ = std::move(info);
+  for (auto& [name, split] : splits) {
+    dataset->rows_[name] = split.rows();
+    dataset->sample_shape_ = split.sample_shape();
+    dataset->target_shape_ = tail(split.y.shape);
+    dataset->check_split(name, split);
+  }
+  dataset->splits_ = std::move(splits);
+  check_statistics("", dataset->info_, dataset->sample_shape_);
+  return dataset;
+}
+
+std::vector<std::string> Dataset::split_names() const {
+  std::vector<std::string> names;
+  for (const char* name : kSplitNames) {
+    if (has(name)) names.push_back(name);
+  }
+  return names;
+}
+
+int64_t Dataset::rows(const std::string& split) const {
+  const auto found = rows_.find(split);
+  return found == rows_.end() ? 0 : found->second;
+}
+
+void Dataset::check_split(const std::string& name, const Split& split) const {
+  if (split.y.rows() != split.rows()) {
+    fail_in(path_, fmt::format("/{}: {} rows of x and {} of y", name, split.rows(),
+                               split.y.rows()));
+  }
+  if (info_.task == Task::kClassification) check_labels(path_, name, split.y, info_.classes());
+}
+
+const Split& Dataset::split(const std::string& name) const {
+  if (!has(name)) {
+    fail_in(path_, fmt::format("there is no split '{}' (there is: {})", name,
+                               fmt::join(split_names(), ", ")));
+  }
+  const std::scoped_lock lock(mutex_);
+  const auto found = splits_.find(name);
+  if (found != splits_.end()) return found->second;
+  Split split = read_prepared_split(Hdf5Reader(path_), name);
+  check_split(name, split);
+  return splits_.emplace(name, std::move(split)).first->second;
+}
+
+std::string Dataset::fingerprint() const {
+  Sha256 hash;
+  hash.add(fmt::format("{} {} {} {}\n", name_of(info_.task), info_.source_sha256,
+                       info_.split_method, info_.seed));
+  for (const std::string& name : split_names()) {
+    hash.add(fmt::format("{} {} {}\n", name, rows(name), to_string(sample_shape_)));
+    if (path_.empty()) {
+      hash.add(split(name).x.bytes);
+      hash.add(split(name).y.bytes);
+    } else {
+      hash.add(Hdf5Reader(path_).read(fmt::format("/{}/y", name)).bytes);
+    }
+  }
+  return hash.hex();
+}
+
+}  // namespace mica::data
