@@ -13,6 +13,10 @@
 #include "core/graph/array.h"
 #include "core/graph/op.h"
 
+// GoogleTest has a TEST of its own.
+#pragma push_macro("TEST")
+#undef TEST
+
 namespace mica {
 
 #define UNARY(name, ...) Array name(const Array& x);
@@ -129,3 +133,5 @@ struct fmt::formatter<mica::Function> : fmt::formatter<std::string_view> {
     return fmt::formatter<std::string_view>::format(row.name, context);
   }
 };
+
+#pragma pop_macro("TEST")
