@@ -1,0 +1,194 @@
+#include "data/split.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "core/base/error.h"
+#include "data/sampler.h"
+
+namespace mica::data {
+namespace {
+
+constexpr double kDefaultTest = 0.2;
+
+using Rows = std::vector<int64_t>;
+
+double parse_share(std::string_view text, const std::string& whole) {
+  double share = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), share);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || !(share >= 0) ||
+      share > 1) {
+    fail("split '{}': '{}' is no share between 0 and 1", whole, text);
+  }
+  return share;
+}
+
+uint64_t hash_bytes(uint64_t hash, std::span<const std::byte> bytes) {
+  for (size_t at = 0; at < bytes.size(); at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data() + at, std::min(sizeof(word), bytes.size() - at));
+    hash = random_word(hash ^ word, at);
+  }
+  return hash;
+}
+
+/// A random number for every row, drawn from its content.
+std::vector<uint64_t> row_keys(const Split& split, uint64_t seed) {
+  std::vector<uint64_t> keys(static_cast<size_t>(split.rows()));
+  const size_t x_bytes = split.x.row_bytes(), y_bytes = split.y.row_bytes();
+  for (size_t row = 0; row < keys.size(); ++row) {
+    const uint64_t start = random_key(seed, 0);
+    const uint64_t x = hash_bytes(start, std::span(split.x.bytes).subspan(row * x_bytes, x_bytes));
+    keys[row] = hash_bytes(x, std::span(split.y.bytes).subspan(row * y_bytes, y_bytes));
+  }
+  return keys;
+}
+
+Rows ordered_by(const std::vector<uint64_t>& keys) {
+  Rows order(keys.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  // Rows of equal keys are equal, so that their order does not show.
+  std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) {
+    return keys[static_cast<size_t>(a)] < keys[static_cast<size_t>(b)];
+  });
+  return order;
+}
+
+HostTensor gather(const HostTensor& tensor, const Rows& rows) {
+  Shape shape = tensor.shape;
+  shape[0] = static_cast<int64_t>(rows.size());
+  HostTensor result(tensor.dtype, shape);
+  const size_t bytes = tensor.row_bytes();
+  for (size_t i = 0; i < rows.size() && bytes > 0; ++i) {
+    std::memcpy(result.bytes.data() + i * bytes,
+                tensor.bytes.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
+  }
+  return result;
+}
+
+Split gather(const Split& split, const Rows& rows) {
+  return {gather(split.x, rows), gather(split.y, rows)};
+}
+
+/// Marks the share of `order` that is drawn: of every class its share if there are labels, in such
+/// a way that the shares of all classes together are the share of the whole, rounded.
+std::vector<bool> draw(const Rows& order, double share, const std::optional<HostTensor>& labels) {
+  std::map<int32_t, Rows> groups;
+  for (const int64_t row : order) {
+    groups[labels ? labels->as<int32_t>()[static_cast<size_t>(row)] : 0].push_back(row);
+  }
+  std::vector<bool> drawn(order.size(), false);
+  size_t before = 0;
+  const auto rounded = [share](size_t count) {
+    return static_cast<size_t>(std::llround(share * static_cast<double>(count)));
+  };
+  for (const auto& [label, rows] : groups) {
+    const size_t count = rounded(before + rows.size()) - rounded(before);
+    for (size_t i = 0; i < count; ++i) drawn[static_cast<size_t>(rows[i])] = true;
+    before += rows.size();
+  }
+  return drawn;
+}
+
+void append(HostTensor& to, const HostTensor& from) {
+  to.bytes.insert(to.bytes.end(), from.bytes.begin(), from.bytes.end());
+  to.shape[0] += from.shape[0];
+}
+
+/// All rows in one split. Their order does not matter here.
+Split merge(std::map<std::string, Split> splits) {
+  Split all = std::move(splits.begin()->second);
+  for (auto next = std::next(splits.begin()); next != splits.end(); ++next) {
+    append(all.x, next->second.x);
+    append(all.y, next->second.y);
+  }
+  return all;
+}
+
+/// Takes `share` of the rows out of `from`. `order` lists the rows of `from` by their keys; both
+/// parts keep the order of `arrangement`.
+std::pair<Split, Split> cut(const Split& from, const Rows& order, const Rows& arrangement,
+                            double share, bool stratify) {
+  const std::optional<HostTensor> labels = stratify ? std::optional(from.y) : std::nullopt;
+  const std::vector<bool> drawn = draw(order, share, labels);
+  Rows taken, left;
+  for (const int64_t row : arrangement) {
+    (drawn[static_cast<size_t>(row)] ? taken : left).push_back(row);
+  }
+  return {gather(from, taken), gather(from, left)};
+}
+
+/// Splits all rows anew.
+void split_all(SourceData& data, double test, double val, bool stratify, uint64_t seed) {
+  const Split all = merge(std::move(data.splits));
+  data.splits.clear();
+  const Rows order = ordered_by(row_keys(all, seed));
+  auto [test_rows, rest] = cut(all, order, order, test, stratify);
+  data.splits["test"] = std::move(test_rows);
+  const double share_of_rest = test < 1 ? std::min(val / (1 - test), 1.0) : 0;
+  Rows in_order(static_cast<size_t>(rest.rows()));
+  std::iota(in_order.begin(), in_order.end(), int64_t{0});  // they are sorted by key already
+  auto [val_rows, train] = cut(rest, in_order, in_order, share_of_rest, stratify);
+  data.splits["val"] = std::move(val_rows);
+  data.splits["train"] = std::move(train);
+}
+
+}  // namespace
+
+SplitRequest parse_split(const std::string& text) {
+  SplitRequest request;
+  if (text == "auto") return request;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::string_view item = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+    const size_t equals = item.find('=');
+    const std::string_view name = item.substr(0, equals);
+    std::optional<double>* share =
+        name == "test" ? &request.test : name == "val" ? &request.val : nullptr;
+    if (share == nullptr || equals == std::string_view::npos || share->has_value()) {
+      fail("split '{}': wanted auto, or shares like test=0.2,val=0.1", text);
+    }
+    *share = parse_share(item.substr(equals + 1), text);
+  }
+  if (!request.test && !request.val) {
+    fail("split '{}': wanted auto, or shares like test=0.2,val=0.1", text);
+  }
+  if (request.test.value_or(0) + request.val.value_or(0) > 1) {
+    fail("split '{}': the shares add up to more than 1", text);
+  }
+  return request;
+}
+
+std::string apply_split(SourceData& data, const SplitRequest& request, bool stratify,
+                        uint64_t seed) {
+  stratify = stratify && data.task == Task::kClassification;
+  const char* how = stratify ? "random by class" : "random";
+  const bool only_training = data.splits.size() == 1 && data.splits.contains("train");
+  const bool own = !data.splits.contains(kUnsplit) && !only_training;
+  if (!own || request.test) {
+    const double test = request.test.value_or(request.val ? std::min(kDefaultTest, 1 - *request.val)
+                                                          : kDefaultTest);
+    const double val = request.val.value_or(0);
+    split_all(data, test, val, stratify, seed);
+    return fmt::format("{}: test={}, val={}", how, test, val);
+  }
+  if (!request.val) return "as the source has it";
+  if (data.splits.contains("val") || !data.splits.contains("train")) {
+    fail("split: cannot cut val out of train: the source {}",
+         data.splits.contains("val") ? "has a val split already" : "has no training split");
+  }
+  const Split train = std::move(data.splits["train"]);
+  Rows in_order(static_cast<size_t>(train.rows()));
+  std::iota(in_order.begin(), in_order.end(), int64_t{0});
+  auto [val, rest] =
+      cut(train, ordered_by(row_keys(train, seed)), in_order, *request.val, stratify);
+  data.splits["val"] = std::move(val);
+  data.splits["train"] = std::move(rest);
+  return fmt::format("as the source has it, {} val={} of train", how, *request.val);
+}
+
+}  // namespace mica::data
