@@ -6,10 +6,13 @@ KernelTable& cpu_kernels() {
   static KernelTable table = [] {
     KernelTable filled;
     install_conv(filled);
+    install_copy(filled);
+    install_fused(filled);
     install_index(filled);
     install_matmul(filled);
     install_pool(filled);
     install_random(filled);
+    install_reduce(filled);
     install_scan(filled);
     install_softmax(filled);
     install_sort(filled);

@@ -9,10 +9,13 @@
 namespace mica {
 
 void install_conv(KernelTable& table);
+void install_copy(KernelTable& table);
+void install_fused(KernelTable& table);
 void install_index(KernelTable& table);
 void install_matmul(KernelTable& table);
 void install_pool(KernelTable& table);
 void install_random(KernelTable& table);
+void install_reduce(KernelTable& table);
 void install_scan(KernelTable& table);
 void install_softmax(KernelTable& table);
 void install_sort(KernelTable& table);

@@ -54,6 +54,8 @@ class Op {
   virtual bool equals(const Op& other) const = 0;
   virtual std::string print() const = 0;
 
+  /// The number of the input that output `output` is, unchanged; -1 where there is work to do.
+  virtual int forwarded_input(int output) const { return (void)output, -1; }
   /// Non-null for ops that only look at the same bytes in another way.
   virtual const class ViewOp* as_view() const { return nullptr; }
 };
@@ -72,7 +74,11 @@ template <class Self, class Base = Op>
 class OpWith : public Base {
  public:
   std::string_view name() const override { return Self::kName; }
-  size_t hash() const override { return hash_fields(self()); }
+  size_t hash() const override {
+    size_t seed = std::hash<std::string_view>()(Self::kTypeName);
+    hash_combine(seed, hash_fields(self()));
+    return seed;
+  }
   bool equals(const Op& other) const override {
     const Self* same = dynamic_cast<const Self*>(&other);
     return same != nullptr && equal_fields(self(), *same);

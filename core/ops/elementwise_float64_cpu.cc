@@ -1,0 +1,29 @@
+// The kernels of the elementwise rows for float64.
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <limits>
+
+#include "core/ops/elementwise_kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/ops/elementwise_float64_cpu.cc"
+#include "core/cpu/targets.h"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace mica::HWY_NAMESPACE {
+#include "core/ops/elementwise_math.inc"
+#include "core/ops/elementwise_kernels.inc"
+const ElementwiseKernel* float64_table() { return Kernels<double>::kTable; }
+}  // namespace mica::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mica {
+HWY_EXPORT(float64_table);
+const ElementwiseKernel* float64_kernels() { return HWY_DYNAMIC_DISPATCH(float64_table)(); }
+}  // namespace mica
+#endif

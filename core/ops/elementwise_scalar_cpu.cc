@@ -1,0 +1,45 @@
+// The kernels of the elementwise rows for integers, bool and complex64.
+#include <cmath>
+#include <complex>
+#include <cstdint>
+#include <limits>
+
+#include "core/ops/elementwise_kernels.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/ops/elementwise_scalar_cpu.cc"
+#include "core/cpu/targets.h"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace mica::HWY_NAMESPACE {
+#include "core/ops/elementwise_math.inc"
+#include "core/ops/elementwise_kernels.inc"
+const ElementwiseKernel* scalar_table(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kBool: return Kernels<bool>::kTable;
+    case Dtype::kUint8: return Kernels<uint8_t>::kTable;
+    case Dtype::kUint16: return Kernels<uint16_t>::kTable;
+    case Dtype::kUint32: return Kernels<uint32_t>::kTable;
+    case Dtype::kUint64: return Kernels<uint64_t>::kTable;
+    case Dtype::kInt8: return Kernels<int8_t>::kTable;
+    case Dtype::kInt16: return Kernels<int16_t>::kTable;
+    case Dtype::kInt32: return Kernels<int32_t>::kTable;
+    case Dtype::kInt64: return Kernels<int64_t>::kTable;
+    case Dtype::kComplex64: return Kernels<std::complex<float>>::kTable;
+    default: return nullptr;
+  }
+}
+}  // namespace mica::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace mica {
+HWY_EXPORT(scalar_table);
+const ElementwiseKernel* scalar_kernels(Dtype dtype) {
+  return HWY_DYNAMIC_DISPATCH(scalar_table)(dtype);
+}
+}  // namespace mica
+#endif

@@ -1,0 +1,220 @@
+// The interpreter of fused programs: every instruction runs over a tile that stays in the L1 cache
+// before the next one does. Tiles follow each other in row-major order of the output.
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "core/cpu/install.h"
+#include "core/ops/elementwise_kernels.h"
+#include "core/ops/fused.h"
+#include "core/runtime/parallel.h"
+
+namespace mica {
+
+ElementwiseKernel elementwise_kernel(Function function, Dtype dtype) {
+  const ElementwiseKernel* table = dtype == float32   ? float32_kernels()
+                                   : dtype == float64 ? float64_kernels()
+                                                      : scalar_kernels(dtype);
+  const ElementwiseKernel kernel = table ? table[static_cast<size_t>(function)] : nullptr;
+  if (kernel == nullptr) {
+    fail(ErrorKind::kRuntime, "no cpu kernel for {} of {}", function, dtype);
+  }
+  return kernel;
+}
+
+namespace {
+
+constexpr size_t kTileBytes = 4096;
+constexpr int64_t kTilesPerTask = 16;
+
+using WhereKernel = void (*)(const void* c, const void* x, const void* y, void* out, size_t n);
+
+template <class T>
+void run_where(const void* pc, const void* px, const void* py, void* pout, size_t count) {
+  const uint8_t* c = static_cast<const uint8_t*>(pc);
+  const T* x = static_cast<const T*>(px);
+  const T* y = static_cast<const T*>(py);
+  T* out = static_cast<T*>(pout);
+  for (size_t i = 0; i < count; ++i) out[i] = c[i] ? x[i] : y[i];
+}
+
+WhereKernel where_kernel(Dtype dtype) {
+  switch (size_of(dtype)) {
+    case 1: return &run_where<uint8_t>;
+    case 2: return &run_where<uint16_t>;
+    case 4: return &run_where<uint32_t>;
+    default: return &run_where<uint64_t>;
+  }
+}
+
+// How tiles of one input are had: in place, filled once (a scalar), or gathered.
+struct InputReader {
+  enum class Mode : uint8_t { kDirect, kScalar, kStrided };
+  Mode mode;
+  const std::byte* data;
+  size_t item;
+  Shape shape;  // without axes that lie behind each other, for kStrided
+  Strides strides;
+
+  explicit InputReader(const Operand& in) : data(in.data), item(size_of(in.dtype)) {
+    const bool scalar = std::ranges::all_of(in.strides, [](int64_t s) { return s == 0; }) ||
+                        in.size() == 1;
+    if (scalar) mode = Mode::kScalar;
+    else if (Layout{in.shape, in.strides, 0}.is_contiguous()) mode = Mode::kDirect;
+    else collapse(in);
+  }
+
+  void collapse(const Operand& in) {
+    mode = Mode::kStrided;
+    for (size_t i = 0; i < in.shape.size(); ++i) {
+      if (in.shape[i] == 1) continue;
+      if (!shape.empty() && strides.back() == in.strides[i] * in.shape[i]) {
+        shape.back() *= in.shape[i];
+        strides.back() = in.strides[i];
+      } else {
+        shape.push_back(in.shape[i]);
+        strides.push_back(in.strides[i]);
+      }
+    }
+  }
+
+  template <class T>
+  void gather(int64_t begin, int64_t count, T* out) const {
+    const size_t last = shape.size() - 1;
+    Shape index(shape.size());
+    int64_t offset = 0;
+    for (size_t axis = shape.size(); axis-- > 0;) {
+      index[axis] = begin % shape[axis];
+      begin /= shape[axis];
+      offset += index[axis] * strides[axis];
+    }
+    const T* base = reinterpret_cast<const T*>(data);
+    const int64_t step = strides[last];
+    while (count > 0) {
+      const int64_t run = std::min(count, shape[last] - index[last]);
+      const T* from = base + offset;
+      if (step == 1) std::copy_n(from, run, out);
+      else if (step == 0) std::fill_n(out, run, *from);
+      else for (int64_t i = 0; i < run; ++i) out[i] = from[i * step];
+      out += run;
+      count -= run;
+      index[last] += run;
+      offset += run * step;
+      for (size_t axis = last; axis > 0 && index[axis] == shape[axis]; --axis) {
+        offset += strides[axis - 1] - strides[axis] * shape[axis];
+        index[axis] = 0;
+        ++index[axis - 1];
+      }
+    }
+  }
+
+  void fill(int64_t begin, int64_t count, std::byte* tile) const {
+    if (mode == Mode::kScalar) begin = 0;
+    switch (item) {
+      case 1: return fill_typed(begin, count, reinterpret_cast<uint8_t*>(tile));
+      case 2: return fill_typed(begin, count, reinterpret_cast<uint16_t*>(tile));
+      case 4: return fill_typed(begin, count, reinterpret_cast<uint32_t*>(tile));
+      default: return fill_typed(begin, count, reinterpret_cast<uint64_t*>(tile));
+    }
+  }
+  template <class T>
+  void fill_typed(int64_t begin, int64_t count, T* tile) const {
+    if (mode == Mode::kScalar) std::fill_n(tile, count, *reinterpret_cast<const T*>(data));
+    else gather(begin, count, tile);
+  }
+};
+
+// One instruction with its kernel found.
+struct Call {
+  ElementwiseKernel row = nullptr;
+  WhereKernel where = nullptr;
+  int arguments[3] = {0, 0, 0};
+  int result = 0;
+};
+
+class Interpreter {
+ public:
+  Interpreter(const Fused& op, Inputs in, Outputs out)
+      : op_(op), out_(out), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
+    for (const Operand& input : in) readers_.emplace_back(input);
+    const int first = static_cast<int>(in.size());
+    for (const FusedInstruction& instruction : op.code) {
+      Call call;
+      using Kind = FusedInstruction::Kind;
+      if (instruction.kind == Kind::kWhere) call.where = where_kernel(instruction.to);
+      else if (instruction.kind == Kind::kCast) call.row = cast_kernel(instruction.from, instruction.to);
+      else call.row = elementwise_kernel(instruction.function, instruction.from);
+      const auto& given = instruction.arguments;
+      for (size_t k = 0; k < 3; ++k) call.arguments[k] = given[std::min(k, given.size() - 1)];
+      call.result = first + static_cast<int>(calls_.size());
+      calls_.push_back(call);
+    }
+  }
+
+  void run(int64_t count) {
+    parallel_for(count, tile_ * kTilesPerTask,
+                 [&](int64_t begin, int64_t end) { run_task(begin, end); });
+  }
+
+ private:
+  void run_task(int64_t begin, int64_t end) const {
+    thread_local std::vector<std::byte> scratch;
+    const size_t needed = static_cast<size_t>(op_.slot_count) * kTileBytes + 64;
+    if (scratch.size() < needed) scratch.resize(needed);
+    const auto address = reinterpret_cast<uintptr_t>(scratch.data());
+    std::byte* slots = scratch.data() + (64 - address % 64) % 64;
+
+    SmallVector<std::byte*, 32> at(op_.slots.size());
+    for (size_t v = 0; v < at.size(); ++v) {
+      if (op_.slots[v] >= 0) at[v] = slots + static_cast<size_t>(op_.slots[v]) * kTileBytes;
+    }
+    for (size_t i = 0; i < readers_.size(); ++i) {
+      if (readers_[i].mode == InputReader::Mode::kScalar) {
+        readers_[i].fill(0, std::min(tile_, end - begin), at[i]);
+      }
+    }
+    for (int64_t tile = begin; tile < end; tile += tile_) {
+      run_tile(tile, std::min(tile_, end - tile), at);
+    }
+  }
+
+  void run_tile(int64_t begin, int64_t count, SmallVector<std::byte*, 32>& at) const {
+    for (size_t i = 0; i < readers_.size(); ++i) {
+      const InputReader& reader = readers_[i];
+      if (reader.mode == InputReader::Mode::kDirect) {
+        at[i] = const_cast<std::byte*>(reader.data) + begin * static_cast<int64_t>(reader.item);
+      } else if (reader.mode == InputReader::Mode::kStrided) {
+        reader.fill(begin, count, at[i]);
+      }
+    }
+    for (size_t k = 0; k < out_.size(); ++k) {
+      at[static_cast<size_t>(op_.outputs[k])] =
+          out_[k].data + begin * static_cast<int64_t>(size_of(out_[k].dtype));
+    }
+    const auto n = static_cast<size_t>(count);
+    for (const Call& call : calls_) {
+      const std::byte* x = at[static_cast<size_t>(call.arguments[0])];
+      const std::byte* y = at[static_cast<size_t>(call.arguments[1])];
+      std::byte* out = at[static_cast<size_t>(call.result)];
+      if (call.where) call.where(x, y, at[static_cast<size_t>(call.arguments[2])], out, n);
+      else call.row(x, y, out, n);
+    }
+  }
+
+  const Fused& op_;
+  Outputs out_;
+  int64_t tile_;
+  std::vector<InputReader> readers_;
+  std::vector<Call> calls_;
+};
+
+void run_fused(const Fused& op, Inputs in, Outputs out) {
+  const int64_t count = size_of(op.shape);
+  if (count > 0) Interpreter(op, in, out).run(count);
+}
+
+}  // namespace
+
+void install_fused(KernelTable& table) { table.add<Fused>(run_fused, InputLayout::kAny); }
+
+}  // namespace mica

@@ -1,0 +1,164 @@
+#include "core/ops/reduce.h"
+
+#include <algorithm>
+
+#include "core/ops/create.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/reduce_op.h"
+#include "core/ops/scan.h"
+#include "core/ops/view.h"
+
+namespace mica {
+namespace {
+
+const Array none;
+
+// Equal extremes share the cotangent equally.
+Array extreme_share(const Array& x, const Array& out, const Axes& axes) {
+  const Array hits = astype(x == out, x.dtype());
+  return hits / sum(hits, axes, true);
+}
+
+// The product of all other elements, from both sides, so that zeros need no division.
+Array prod_cotangent(const Array& x, const Axes& axes, const Array& g) {
+  Axes order;
+  Shape kept;
+  int64_t length = 1;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (std::find(axes.begin(), axes.end(), i) == axes.end()) order.push_back(i);
+  }
+  for (int i : order) kept.push_back(x.dim(i));
+  for (int axis : axes) {
+    order.push_back(axis);
+    length *= x.dim(axis);
+  }
+  kept.push_back(length);
+  const Array lined = reshape(transpose(x, order), kept);
+  const Array before = cumprod(lined, -1, {.reverse = false, .inclusive = false});
+  const Array after = cumprod(lined, -1, {.reverse = true, .inclusive = false});
+  Shape moved;
+  Axes inverse(order.size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    moved.push_back(x.dim(order[i]));
+    inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
+  }
+  return g * transpose(reshape(before * after, moved), inverse);
+}
+
+constexpr std::string_view kNames[] = {
+#define REDUCE(name, ...) #name,
+#include "core/ops/reduce.def"
+#undef REDUCE
+};
+
+using Vjp = Array (*)(const Array& x, const Array& out, const Array& g, const Axes& axes);
+constexpr Vjp kVjps[] = {
+#define REDUCE(name, identity, combine, cotangent)                                         \
+  +[]([[maybe_unused]] const Array& x, [[maybe_unused]] const Array& out,                  \
+      [[maybe_unused]] const Array& g, [[maybe_unused]] const Axes& axes) -> Array {       \
+    return cotangent;                                                                      \
+  },
+#include "core/ops/reduce.def"
+#undef REDUCE
+};
+
+Array drop(const Array& x, const Axes& axes, bool keepdims) {
+  return keepdims || axes.empty() ? x : squeeze(x, axes);
+}
+
+Array reduce(Reduction reduction, const Array& x, const Axes& axes, bool keepdims) {
+  const Axes reduced = normalize_axes(axes, x.shape().size(), name_of(reduction).data());
+  if (reduced.empty()) return x;
+  return drop(apply(Reduce(reduction, reduced), {x}), reduced, keepdims);
+}
+
+// NumPy sums small integers in the platform's int; ours is int32.
+Array widened(const Array& x) {
+  if (is_bool(x.dtype()) || (is_integer(x.dtype()) && size_of(x.dtype()) < 4)) {
+    return astype(x, is_unsigned(x.dtype()) ? uint32 : int32);
+  }
+  return x;
+}
+
+int64_t count_of(const Array& x, const Axes& axes) {
+  int64_t count = 1;
+  for (int axis : normalize_axes(axes, x.shape().size(), "mean")) count *= x.dim(axis);
+  return count;
+}
+
+Array arg_extreme(const Array& x, int axis, bool keepdims, bool largest) {
+  if (x.rank() == 0) return zeros({}, int32);
+  axis = normalize_axis(axis, x.shape().size(), largest ? "argmax" : "argmin");
+  return drop(apply(ArgExtreme(axis, largest), {x}), {axis}, keepdims);
+}
+
+}  // namespace
+
+std::string_view name_of(Reduction reduction) { return kNames[static_cast<size_t>(reduction)]; }
+
+Specs Reduce::infer(std::span<const Spec> in) const {
+  Spec out = in[0];
+  const bool ordered = reduction == Reduction::k_max || reduction == Reduction::k_min;
+  if (ordered && is_complex(out.dtype)) fail("[{}] complex numbers have no order", name());
+  for (int axis : axes) {
+    int64_t& length = out.shape[static_cast<size_t>(axis)];
+    if (length == 0 && ordered) {
+      fail("[{}] axis {} of shape {} is empty and has no extreme", name(), axis,
+           to_string(in[0].shape));
+    }
+    length = 1;
+  }
+  return {out};
+}
+
+Arrays Reduce::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
+  return {kVjps[static_cast<size_t>(reduction)](in[0], out[0], g[0], axes)};
+}
+
+Specs ArgExtreme::infer(std::span<const Spec> in) const {
+  Spec out = {in[0].shape, int32};
+  int64_t& length = out.shape[static_cast<size_t>(axis)];
+  if (is_complex(in[0].dtype)) fail("[argmax] complex numbers have no order");
+  if (length == 0) fail("[argmax] axis {} of shape {} is empty", axis, to_string(in[0].shape));
+  length = 1;
+  return {out};
+}
+
+Array sum(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_sum, widened(x), axes, keepdims);
+}
+Array prod(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_prod, widened(x), axes, keepdims);
+}
+Array max(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_max, x, axes, keepdims);
+}
+Array min(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_min, x, axes, keepdims);
+}
+Array all(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_all, astype(x, bool_), axes, keepdims);
+}
+Array any(const Array& x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_any, astype(x, bool_), axes, keepdims);
+}
+
+Array mean(const Array& x, const Axes& axes, bool keepdims) {
+  const Array values = is_inexact(x.dtype()) ? x : astype(x, float32);
+  return sum(values, axes, keepdims) * (1.0 / static_cast<double>(count_of(x, axes)));
+}
+
+Array var(const Array& x, const Axes& axes, bool keepdims, int ddof) {
+  const Array centred = x - mean(x, axes, true);
+  const double divisor = static_cast<double>(count_of(x, axes) - ddof);
+  return sum(square(centred), axes, keepdims) * (1.0 / divisor);
+}
+
+Array argmax(const Array& x, int axis, bool keepdims) {
+  return arg_extreme(x, axis, keepdims, true);
+}
+Array argmin(const Array& x, int axis, bool keepdims) {
+  return arg_extreme(x, axis, keepdims, false);
+}
+
+}  // namespace mica

@@ -1,0 +1,52 @@
+// FlatGraph: a pending graph as plain numbers, for the passes of the planner.
+//
+//   Trace trace = trace_graph({loss, weights});
+//   std::shared_ptr<const Plan> plan = find_plan(trace.graph);
+//
+// Values are numbered: leaves' values are given, the others are produced by nodes, which stand
+// behind the nodes they depend on. The graph holds structure, shapes, dtypes and the leaves'
+// strides, never a leaf's contents: numbers, keys and rates are arguments.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "core/graph/node.h"
+#include "core/graph/op.h"
+
+namespace mica {
+
+struct FlatNode {
+  std::shared_ptr<const Op> op;
+  SmallVector<int, 3> inputs;  // values
+  int first_output = 0;        // outputs are consecutive values
+  int output_count = 1;
+};
+
+struct FlatGraph {
+  std::vector<FlatNode> nodes;
+  std::vector<Spec> specs;  // of every value
+  std::vector<int> leaves;  // values that are given
+  std::vector<Strides> leaf_strides;
+  std::vector<int> outputs;  // values that are wanted
+
+  size_t hash() const;
+  friend bool operator==(const FlatGraph& a, const FlatGraph& b);
+};
+
+/// A flat graph and what its numbers stand for.
+struct Trace {
+  struct Output {
+    Node* node;
+    uint32_t index;  // of the node's outputs; several outputs may be one value
+  };
+  FlatGraph graph;
+  std::vector<Array> leaves;    // parallel to graph.leaves
+  std::vector<Output> outputs;  // parallel to graph.outputs
+};
+
+/// Everything pending that `roots` depend on. Wanted are the roots and all nodes that somebody
+/// outside the graph still holds, so that nothing is computed twice later.
+Trace trace_graph(const Arrays& roots);
+
+}  // namespace mica

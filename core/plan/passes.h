@@ -1,0 +1,23 @@
+// The passes of the planner, in the order in which they run (plan.cc).
+#pragma once
+
+#include "core/plan/flat_graph.h"
+#include "core/plan/plan.h"
+
+namespace mica {
+
+/// Equal ops on equal inputs become one node.
+void merge_equal_nodes(FlatGraph& graph);
+
+/// Chains of pointwise ops over one shape become Fused nodes; with `chains` false, each pointwise
+/// op becomes a Fused node of its own.
+void fuse_pointwise(FlatGraph& graph, bool chains);
+
+/// Nodes become steps on storages: views turn into layouts, copies go in where a kernel needs
+/// another layout, and results take over the bytes of inputs that die.
+void lower_to_steps(const FlatGraph& graph, Plan& plan);
+
+/// Places everything that lives only inside the plan in one arena, by life ranges.
+void place_in_arena(Plan& plan);
+
+}  // namespace mica
