@@ -21,8 +21,8 @@ namespace mica::nn {
 enum class TargetKind { kLabels, kValues };
 
 struct NllOptions {
-  std::vector<double> weight;   // a factor for each class; none given: 1
-  int64_t ignore_index = -100;  // labels that do not count
+  std::vector<double> weight = {};    // a factor for each class; none given: 1
+  int64_t ignore_index = -100;        // labels that do not count
   std::string reduction = "mean";
   FIELDS(NllOptions, weight, ignore_index, reduction)
   static constexpr FieldInfo kFieldInfo[] = {
@@ -34,7 +34,7 @@ struct NllOptions {
 Array nll(const Array& log_probabilities, const Array& labels, const NllOptions& options = {});
 
 struct CrossEntropyOptions {
-  std::vector<double> weight;
+  std::vector<double> weight = {};
   double label_smoothing = 0;
   int64_t ignore_index = -100;
   std::string reduction = "mean";
