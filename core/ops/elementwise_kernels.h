@@ -16,6 +16,11 @@ using ElementwiseKernel = void (*)(const void* x, const void* y, void* out, size
 ElementwiseKernel elementwise_kernel(Function function, Dtype dtype);
 ElementwiseKernel cast_kernel(Dtype from, Dtype to);
 
+/// out[i] = condition[i] ? x[i] : y[i], the condition being bool, x and y of type `dtype`.
+using WhereKernel = void (*)(const void* condition, const void* x, const void* y, void* out,
+                             size_t count);
+WhereKernel where_kernel(Dtype dtype);
+
 // The parts of that table, each compiled for every instruction set.
 const ElementwiseKernel* float32_kernels();
 const ElementwiseKernel* float64_kernels();

@@ -27,26 +27,6 @@ namespace {
 constexpr size_t kTileBytes = 4096;
 constexpr int64_t kTilesPerTask = 16;
 
-using WhereKernel = void (*)(const void* c, const void* x, const void* y, void* out, size_t n);
-
-template <class T>
-void run_where(const void* pc, const void* px, const void* py, void* pout, size_t count) {
-  const uint8_t* c = static_cast<const uint8_t*>(pc);
-  const T* x = static_cast<const T*>(px);
-  const T* y = static_cast<const T*>(py);
-  T* out = static_cast<T*>(pout);
-  for (size_t i = 0; i < count; ++i) out[i] = c[i] ? x[i] : y[i];
-}
-
-WhereKernel where_kernel(Dtype dtype) {
-  switch (size_of(dtype)) {
-    case 1: return &run_where<uint8_t>;
-    case 2: return &run_where<uint16_t>;
-    case 4: return &run_where<uint32_t>;
-    default: return &run_where<uint64_t>;
-  }
-}
-
 // How tiles of one input are had: in place, filled once (a scalar), or gathered.
 struct InputReader {
   enum class Mode : uint8_t { kDirect, kScalar, kStrided };
