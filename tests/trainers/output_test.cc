@@ -1,0 +1,105 @@
+// What a run writes: metrics files, run folders, progress lines.
+#include <gmock/gmock.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "trainers/loggers.h"
+#include "trainers/progress.h"
+#include "trainers/run_folder.h"
+
+namespace mica::trainers {
+namespace {
+namespace fs = std::filesystem;
+
+class OutputTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(testing::TempDir()) /
+              testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string read(const fs::path& name) const {
+    std::stringstream text;
+    text << std::ifstream(folder_ / name).rdbuf();
+    return text.str();
+  }
+  fs::path folder_;
+};
+
+TEST_F(OutputTest, MetricsGoToCsvAndJsonLines) {
+  MetricsLog log(folder_, {"epoch", "step", "loss", "accuracy"});
+  log.keep_until(0);
+  log.write({{"epoch", 1}, {"step", 10}, {"loss", 0.1}, {"accuracy", 0.5}});
+  log.write({{"epoch", 2}, {"step", 20}, {"loss", 1.0 / 3}});
+  EXPECT_EQ(read("metrics.csv"),
+            "epoch,step,loss,accuracy\n1,10,0.1,0.5\n2,20,0.3333333333333333,\n");
+  EXPECT_EQ(read("metrics.jsonl"),
+            "{\"epoch\": 1, \"step\": 10, \"loss\": 0.1, \"accuracy\": 0.5}\n"
+            "{\"epoch\": 2, \"step\": 20, \"loss\": 0.3333333333333333}\n");
+}
+
+TEST_F(OutputTest, ResumingDropsLaterRowsAndHalfLines) {
+  MetricsLog log(folder_, {"epoch", "step", "loss"});
+  log.keep_until(0);
+  for (int epoch = 1; epoch <= 3; ++epoch) {
+    log.write({{"epoch", epoch}, {"step", 10 * epoch}, {"loss", 0.5}});
+  }
+  std::ofstream(folder_ / "metrics.csv", std::ios::app) << "4,4";
+  std::ofstream(folder_ / "metrics.jsonl", std::ios::app) << "{\"epoch\": 4, \"st";
+  log.keep_until(20);
+  EXPECT_EQ(read("metrics.csv"), "epoch,step,loss\n1,10,0.5\n2,20,0.5\n");
+  EXPECT_EQ(read("metrics.jsonl"),
+            "{\"epoch\": 1, \"step\": 10, \"loss\": 0.5}\n"
+            "{\"epoch\": 2, \"step\": 20, \"loss\": 0.5}\n");
+}
+
+TEST_F(OutputTest, RunFoldersAreNumbered) {
+  EXPECT_THROW(newest_run_folder(folder_, "a"), Error);
+  EXPECT_EQ(new_run_folder(folder_, "a").path, folder_ / "a");
+  RunFolder{folder_ / "a"}.create();
+  EXPECT_EQ(new_run_folder(folder_, "a").path, folder_ / "a-2");
+  RunFolder{folder_ / "a-2"}.create();
+  EXPECT_EQ(new_run_folder(folder_, "a").path, folder_ / "a-3");
+  EXPECT_EQ(newest_run_folder(folder_, "a").path, folder_ / "a-2");
+}
+
+TEST_F(OutputTest, ProgressToAFileHasNoControlCodes) {
+  const fs::path file = folder_ / "out";
+  std::FILE* out = std::fopen(file.c_str(), "w");
+  {
+    Progress progress(out, Progress::detect(out));
+    progress.log_to(folder_ / "log.txt");
+    progress.line("one");
+    progress.update({.epoch = 1, .epochs = 2, .step = 1, .steps = 9});
+    progress.line("two");
+  }
+  std::fclose(out);
+  EXPECT_EQ(read("out"), "one\ntwo\n");
+  EXPECT_EQ(read("log.txt"), "one\ntwo\n");
+}
+
+TEST(Progress, DrawsABarThatFits) {
+  const ProgressState state{.epoch = 1, .epochs = 5, .step = 30, .steps = 40, .loss = 0.25,
+                            .metric = "accuracy 0.900", .samples_per_second = 1234,
+                            .seconds_left = 75};
+  EXPECT_EQ(Progress::draw(state, 92, false),
+            "1/5 ####################-------  75%  loss 0.2500  accuracy 0.900  1234 samples/s  "
+            "1:15 left");
+  EXPECT_LE(Progress::draw(state, 40, false).size(), 40u);
+  EXPECT_EQ(Progress::draw(state, 0, false), "");
+}
+
+TEST(Progress, TellsDurations) {
+  EXPECT_EQ(Progress::duration(3.21), "3.2 s");
+  EXPECT_EQ(Progress::duration(42.4), "42 s");
+  EXPECT_EQ(Progress::duration(245), "4:05");
+  EXPECT_EQ(Progress::duration(3723), "1:02:03");
+  EXPECT_EQ(Progress::duration(-1), "?");
+}
+
+}  // namespace
+}  // namespace mica::trainers

@@ -1,0 +1,37 @@
+#include "trainers/run_folder.h"
+
+#include "core/base/error.h"
+
+namespace mica::trainers {
+namespace fs = std::filesystem;
+namespace {
+
+fs::path numbered(const fs::path& runs, const std::string& name, int number) {
+  return runs / (number == 1 ? name : fmt::format("{}-{}", name, number));
+}
+
+}  // namespace
+
+void RunFolder::create() const {
+  std::error_code error;
+  fs::create_directories(path / "checkpoints", error);
+  if (!error) return;
+  fail(ErrorKind::kData, "{}: cannot make the folder: {}", path.string(), error.message());
+}
+
+RunFolder new_run_folder(const fs::path& runs, const std::string& name) {
+  int number = 1;
+  while (fs::exists(numbered(runs, name, number))) ++number;
+  return {numbered(runs, name, number)};
+}
+
+RunFolder newest_run_folder(const fs::path& runs, const std::string& name) {
+  int number = 1;
+  while (fs::exists(numbered(runs, name, number))) ++number;
+  if (number == 1) {
+    fail("nothing to resume: there is no {}", numbered(runs, name, 1).string());
+  }
+  return {numbered(runs, name, number - 1)};
+}
+
+}  // namespace mica::trainers

@@ -1,0 +1,39 @@
+// Where a run keeps its files.
+//
+//   runs/<name>/config.yaml            the effective config: every default filled in, usable as is
+//               run.json               command line, version, threads, seed, times, how it ended
+//               log.txt                what the terminal showed
+//               metrics.csv, .jsonl    a row a report
+//               checkpoints/last.h5, best.h5, last.previous.h5
+//
+// A new run never writes into an old one's folder: it takes <name>-2, <name>-3, ... unless its
+// folder was named with --out. Nothing ever changes the current directory.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace mica::trainers {
+
+struct RunFolder {
+  std::filesystem::path path;
+
+  std::filesystem::path config() const { return path / "config.yaml"; }
+  std::filesystem::path info() const { return path / "run.json"; }
+  std::filesystem::path log() const { return path / "log.txt"; }
+  std::filesystem::path last() const { return path / "checkpoints" / "last.h5"; }
+  std::filesystem::path best() const { return path / "checkpoints" / "best.h5"; }
+  /// The checkpoint before last.h5, kept until the next one stands.
+  std::filesystem::path previous() const { return path / "checkpoints" / "last.previous.h5"; }
+
+  /// Makes the folder. Throws Error (data) naming it and the reason.
+  void create() const;
+};
+
+/// runs/<name>, or the first of runs/<name>-2, -3, ... that does not exist.
+RunFolder new_run_folder(const std::filesystem::path& runs, const std::string& name);
+/// The one of runs/<name>, <name>-2, ... with the highest number that exists. Throws a usage Error
+/// when there is none.
+RunFolder newest_run_folder(const std::filesystem::path& runs, const std::string& name);
+
+}  // namespace mica::trainers
