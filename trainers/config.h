@@ -1,0 +1,129 @@
+// A run as its config describes it: read whole, checked whole, before anything starts.
+//
+//   RunConfig config = load_config("configs/mnist_cnn.yaml", {"optimizer.sgd.lr=0.1"});
+//   config.data.path;                       // absolute
+//   write_file("config.yaml", config.to_yaml());     // every default filled in; loads to the same
+//
+// Mistakes throw one usage Error that lists them all: "mnist.yaml:14:5: error: unknown key ...".
+// A relative data.path counts from the config file's folder, one given with --set from the current
+// folder.
+//
+//   name: mnist-cnn            # of the run; by default the file's name
+//   seed: 0
+//   data: {path: mnist.h5, batch_size: 128}          # DataConfig
+//   model: [flatten, linear: 10, log_softmax]         # trainers/model.h
+//   loss: nll                                         # nn/losses.def
+//   optimizer:                                        # optim/optimizers.def, and OptimizerConfig
+//     sgd: {lr: 0.05, momentum: 0.9}
+//     schedule: [warmup: 1, cosine]                   # optim/schedules.def
+//     groups: [{match: "*.bias", weight_decay: 0}]
+//   train: {epochs: 5}                                # TrainConfig
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "optim/registry.h"
+#include "optim/schedule.h"
+#include "trainers/model.h"
+
+namespace mica::trainers {
+
+struct DataConfig {
+  std::string path;
+  std::string source;
+  std::string split = "auto";
+  std::string target;
+  std::string drop;
+  std::string categorical;
+  int64_t examples = 1000;
+  int64_t features = 100;
+  double noise = 0.01;
+  int64_t batch_size = 128;
+  bool shuffle = true;
+  std::string normalize = "channel";
+  bool normalize_target = false;
+  FIELDS(DataConfig, path, source, split, target, drop, categorical, examples, features, noise,
+         batch_size, shuffle, normalize, normalize_target)
+  static constexpr FieldInfo kFieldInfo[] = {
+      {"prepared file, or what the source reads"},
+      {"empty: path is a prepared file; synthetic_regression: made up; else as `mica prepare`"},
+      {"how a source is split: auto, or test=0.2,val=0.1"},
+      {"csv: target columns, separated by commas"},
+      {"csv: columns to leave out"},
+      {"csv: columns of numbers that stand for categories"},
+      {"synthetic_regression: examples", 1},
+      {"synthetic_regression: features", 1},
+      {"synthetic_regression: standard deviation of the noise", 0},
+      {"examples in a step", 1},
+      {"a new order every epoch"},
+      {.doc = "none, unit (/ 255), or by mean and deviation of the training split",
+       .choices = "none|unit|channel|feature"},
+      {"train on targets of mean 0 and deviation 1; scores stay in the target's units"}};
+};
+
+struct TrainConfig {
+  int64_t epochs = 10;
+  int64_t report_every = 1;
+  std::string monitor = "auto";
+  std::string keep = "best";
+  int64_t patience = 0;
+  double min_delta = 0;
+  int64_t checkpoint_steps = 0;
+  double checkpoint_seconds = 0;
+  FIELDS(TrainConfig, epochs, report_every, monitor, keep, patience, min_delta, checkpoint_steps,
+         checkpoint_seconds)
+  static constexpr FieldInfo kFieldInfo[] = {
+      {"passes over the training split", 1},
+      {"epochs from one validation, row of metrics and checkpoint to the next", 1},
+      {.doc = "what best means; auto: val.accuracy or val.loss, train.loss without a val split",
+       .choices = "auto|train.loss|val.loss|val.accuracy|val.r2"},
+      {.doc = "which weights are the result of the run", .choices = "best|last"},
+      {"stop after so many reports without a better one; 0: never", 0},
+      {"what counts as better by less does not count", 0},
+      {"a checkpoint every so many steps as well; 0: none", 0},
+      {"a checkpoint every so many seconds as well; 0: none", 0}};
+};
+
+/// What an optimizer section holds beside the optimizer.
+struct OptimizerConfig {
+  std::unique_ptr<optim::Rule> rule;
+  std::string type;
+  std::vector<std::unique_ptr<optim::ScheduleConfig>> schedules;
+  std::vector<std::string> schedule_types;
+  std::vector<optim::Group> groups;
+  double clip_norm = 0;
+  double clip_value = 0;
+};
+
+struct RunConfig {
+  std::string name;
+  int64_t seed = 0;
+  DataConfig data;
+  Model model;
+  std::unique_ptr<nn::Loss> loss;
+  std::string loss_type;
+  OptimizerConfig optimizer;
+  TrainConfig train;
+
+  // For errors that only show when the data is there.
+  Location data_at, path_at, loss_at, monitor_at, batch_size_at;
+
+  Value to_value() const;
+  std::string to_yaml() const;
+};
+
+/// Reads a config file and applies overrides ("key.path=value") in order. Throws a usage Error.
+RunConfig load_config(const std::string& path, const std::vector<std::string>& overrides = {});
+/// The same for text; relative paths count from `folder`.
+RunConfig parse_config(const std::string& text, const std::string& source,
+                       const std::string& folder, const std::vector<std::string>& overrides = {});
+
+/// The keys ("optimizer.sgd.lr") whose values differ between two configs, in the order of the first.
+std::vector<std::string> differing_keys(const Value& a, const Value& b);
+
+/// What a config may hold, as text for people: every key with its type, default and meaning.
+std::string describe_schema();
+
+}  // namespace mica::trainers

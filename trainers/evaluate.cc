@@ -1,0 +1,98 @@
+#include "trainers/evaluate.h"
+
+#include "core/base/error.h"
+#include "core/eval/eval.h"
+
+namespace mica::trainers {
+namespace {
+
+// Undoes the standardisation of regression targets.
+void to_target_units(std::vector<float>& values, const data::Normalization& normalization) {
+  const size_t width = normalization.target_std.size();
+  if (width == 0) return;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double std = normalization.target_std[i % width];
+    const double mean = normalization.target_mean[i % width];
+    values[i] = static_cast<float>(values[i] * (std > 0 ? std : 1.0) + mean);
+  }
+}
+
+void add_batch(Scores& scores, const Array& output, const Array& y,
+               const data::Normalization& normalization) {
+  std::vector<float> prediction = output.to_vector<float>();
+  if (scores.classes) {
+    scores.classes->add(prediction, y.to_vector<int64_t>());
+    return;
+  }
+  std::vector<float> target = y.to_vector<float>();
+  to_target_units(prediction, normalization);
+  to_target_units(target, normalization);
+  scores.values->add(prediction, target);
+}
+
+// Puts the network back into training mode, also when evaluating throws.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(nn::Module& network)
+      : network_(network), training_(network.is_training()) {
+    network_.eval();
+  }
+  ~EvaluationMode() { network_.train(training_); }
+
+ private:
+  nn::Module& network_;
+  bool training_;
+};
+
+}  // namespace
+
+std::vector<std::pair<std::string, double>> Scores::numbers() const {
+  std::vector<std::pair<std::string, double>> result = {{"loss", loss}};
+  if (classes) {
+    result.emplace_back("accuracy", classes->accuracy());
+    if (classes->classes() > 5) result.emplace_back("top5", classes->top(5));
+  }
+  if (values) {
+    result.emplace_back("mse", values->mse());
+    result.emplace_back("mae", values->mae());
+    result.emplace_back("r2", values->r2());
+  }
+  return result;
+}
+
+double Scores::find(const std::string& name) const {
+  for (const auto& [key, value] : numbers()) {
+    if (key == name) return value;
+  }
+  fail("no metric '{}' for this data", name);
+}
+
+Scores evaluate(nn::Module& network, const nn::Loss& loss,
+                std::shared_ptr<const data::Dataset> dataset, const std::string& split,
+                const data::Normalization& normalization, int64_t batch_size) {
+  const EvaluationMode mode(network);
+  Scores scores;
+  scores.split = split;
+  if (dataset->info().task == data::Task::kClassification) {
+    scores.classes.emplace(dataset->info().classes());
+  } else {
+    scores.values.emplace(size_of(dataset->target_shape()));
+  }
+  data::LoaderOptions options;
+  options.batch_size = batch_size;
+  options.normalization = normalization;
+  data::Loader loader(std::move(dataset), split, options);
+  double loss_sum = 0;
+  while (const std::optional<data::Batch> batch = loader.next()) {
+    const Array output = network(batch->x);
+    const Array batch_loss = loss(output, batch->y);
+    eval(output, batch_loss);
+    loss_sum += batch_loss.item<double>() * static_cast<double>(batch->size());
+    scores.n += batch->size();
+    add_batch(scores, output, batch->y, normalization);
+  }
+  scores.loss = loss_sum / static_cast<double>(scores.n);
+  return scores;
+}
+
+}  // namespace mica::trainers

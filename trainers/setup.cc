@@ -1,0 +1,128 @@
+#include "trainers/setup.h"
+
+#include "core/base/error.h"
+
+namespace mica::trainers {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kSynthetic = "synthetic_regression";
+
+[[noreturn]] void fail_at(ErrorKind kind, const Location& at, const std::string& message) {
+  throw Error(kind, fmt::format("{}: error: {}", at.text(), message));
+}
+
+std::vector<std::string> split_commas(const std::string& text) {
+  std::vector<std::string> parts;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    const size_t first = text.find_first_not_of(' ', begin);
+    const size_t last = text.find_last_not_of(' ', end - 1);
+    if (first < end) parts.push_back(text.substr(first, last + 1 - first));
+    begin = end + 1;
+  }
+  return parts;
+}
+
+// What a prepared file was made from, going by its name: "mnist.h5" from mnist.
+std::string likely_source(const std::string& name) {
+  for (const auto& [source, doc] : data::source_names()) {
+    if (name.starts_with(source)) return source;
+  }
+  return "SOURCE";
+}
+
+void check_path(const RunConfig& config) {
+  const DataConfig& data = config.data;
+  if (fs::exists(data.path)) return;
+  const std::string base = config.path_at.is_override() ? "" : " (from the config's folder)";
+  const std::string name = fs::path(data.path).filename().string();
+  const std::string remedy =
+      data.source.empty() ? fmt::format("; run: mica prepare {} --source PATH --out {}",
+                                        likely_source(name), data.path)
+                          : "; give it with --set data.path=PATH";
+  fail_at(ErrorKind::kData, config.path_at,
+          fmt::format("data.path: no file {}{}{}", data.path, base, remedy));
+}
+
+void check_source(const RunConfig& config) {
+  const std::string& source = config.data.source;
+  std::vector<std::string> names = {std::string(kSynthetic)};
+  for (const auto& [name, doc] : data::source_names()) names.push_back(name);
+  if (source.empty() || std::find(names.begin(), names.end(), source) != names.end()) return;
+  fail_at(ErrorKind::kUsage, config.data_at,
+          fmt::format("unknown data.source '{}'{}", source, suggestion(source, names)));
+}
+
+}  // namespace
+
+data::PrepareOptions prepare_options(const DataConfig& config, const std::string& out) {
+  data::PrepareOptions options;
+  options.source = config.source;
+  options.path = config.path;
+  options.out = out;
+  options.split = config.split;
+  options.target = split_commas(config.target);
+  options.drop = split_commas(config.drop);
+  options.categorical = split_commas(config.categorical);
+  return options;
+}
+
+OpenedData open_data(const RunConfig& config, const fs::path& cache,
+                     const data::ProgressFunction& progress) {
+  const DataConfig& data = config.data;
+  check_source(config);
+  if (data.source == kSynthetic) {
+    data::SyntheticRegression made = data::synthetic_regression(
+        data.examples, data.features, data.noise, static_cast<uint64_t>(config.seed));
+    return {made.dataset, made.weights};
+  }
+  if (data.source.empty()) {
+    check_path(config);
+    return {data::Dataset::open(data.path), {}};
+  }
+  if (!fs::exists(cache)) {
+    check_path(config);
+    data::prepare(prepare_options(data, cache.string()), progress);
+  }
+  return {data::Dataset::open(cache.string()), {}};
+}
+
+int64_t wanted_outputs(const data::Dataset& dataset) {
+  if (dataset.info().task == data::Task::kClassification) return dataset.info().classes();
+  return size_of(dataset.target_shape());
+}
+
+std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Shape& example,
+                                              int64_t outputs) {
+  auto network = std::make_shared<nn::Sequential>();
+  for (const BuiltLayer& layer : build_layers(config.model, example, outputs, config.seed)) {
+    network->add(layer.module);
+  }
+  return network;
+}
+
+void check_loss(const RunConfig& config, const data::Dataset& dataset) {
+  const bool classes = dataset.info().task == data::Task::kClassification;
+  const bool labels = config.loss->target_kind() == nn::TargetKind::kLabels;
+  if (classes == labels) return;
+  fail_at(ErrorKind::kUsage, config.loss_at,
+          fmt::format("loss '{}' is for {}, but the data is for {}", config.loss_type,
+                      labels ? "classification" : "regression",
+                      classes ? "classification" : "regression"));
+}
+
+Setup make_setup(const RunConfig& config, const fs::path& cache,
+                 const data::ProgressFunction& progress) {
+  Setup setup;
+  setup.data = open_data(config, cache, progress);
+  const data::Dataset& dataset = *setup.data.dataset;
+  check_loss(config, dataset);
+  setup.network = build_network(config, dataset.sample_shape(), wanted_outputs(dataset));
+  setup.normalization =
+      data::normalization(dataset, config.data.normalize, config.data.normalize_target);
+  return setup;
+}
+
+}  // namespace mica::trainers

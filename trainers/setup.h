@@ -1,0 +1,53 @@
+// From a config to what a run works with: the data set and the network.
+//
+//   Setup setup = make_setup(config, folder / "data.h5");
+//   setup.network->forward(batch.x);
+//
+// A prepared file is opened as it is. A raw source (data.source) is prepared once into `cache`,
+// which is opened again as long as it stands. Errors that need the data to show are placed in the
+// config: "mnist_cnn.yaml:6:19: error: data.path: no file ...".
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "data/prepare.h"
+#include "nn/container.h"
+#include "trainers/config.h"
+
+namespace mica::trainers {
+
+struct OpenedData {
+  std::shared_ptr<const data::Dataset> dataset;
+  /// The weights that made the targets, of synthetic_regression only.
+  std::optional<HostTensor> true_weights;
+};
+OpenedData open_data(const RunConfig& config, const std::filesystem::path& cache,
+                     const data::ProgressFunction& progress = {});
+
+/// What a source in the config is prepared with.
+data::PrepareOptions prepare_options(const DataConfig& config, const std::string& out);
+
+/// Numbers the model has to give for an example of this data set: its classes or targets.
+int64_t wanted_outputs(const data::Dataset& dataset);
+
+/// Builds the network with its initial weights.
+std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Shape& example,
+                                              int64_t outputs);
+
+/// Throws a usage Error placed at the loss when it can't score this kind of data.
+void check_loss(const RunConfig& config, const data::Dataset& dataset);
+
+struct Setup {
+  OpenedData data;
+  std::shared_ptr<nn::Sequential> network;
+  data::Normalization normalization;
+};
+Setup make_setup(const RunConfig& config, const std::filesystem::path& cache,
+                 const data::ProgressFunction& progress = {});
+
+}  // namespace mica::trainers

@@ -1,0 +1,369 @@
+#include "trainers/trainer.h"
+
+#include <cmath>
+
+#include "core/base/error.h"
+#include "core/eval/eval.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/random.h"
+#include "core/ops/reduce.h"
+#include "data/sampler.h"
+#include "optim/clip.h"
+
+namespace mica::trainers {
+namespace fs = std::filesystem;
+namespace {
+
+// Tells the random numbers of steps from those of shuffling and of initial weights.
+constexpr uint64_t kStepStream = 0x7374657073;
+
+double seconds_between(std::chrono::steady_clock::time_point from,
+                       std::chrono::steady_clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+data::LoaderOptions loader_options(const RunConfig& config, const Setup& setup) {
+  data::LoaderOptions options;
+  options.batch_size = config.data.batch_size;
+  options.shuffle = config.data.shuffle;
+  options.seed = static_cast<uint64_t>(config.seed);
+  options.normalization = setup.normalization;
+  return options;
+}
+
+optim::Schedule make_schedule(const RunConfig& config, int64_t steps_per_epoch) {
+  std::vector<const optim::ScheduleConfig*> schedules;
+  for (const auto& schedule : config.optimizer.schedules) schedules.push_back(schedule.get());
+  return optim::build_schedule(schedules, {config.optimizer.rule->lr(),
+                                           steps_per_epoch * config.train.epochs,
+                                           steps_per_epoch});
+}
+
+// The metric that says which weights are best. Throws where the data has no such number.
+std::string choose_monitor(const RunConfig& config, const data::Dataset& dataset) {
+  const bool classes = dataset.info().task == data::Task::kClassification;
+  const std::string& monitor = config.train.monitor;
+  if (monitor == "auto") {
+    if (!dataset.has("val")) return "train.loss";
+    return classes ? "val.accuracy" : "val.loss";
+  }
+  std::string problem;
+  if (monitor.starts_with("val.") && !dataset.has("val")) {
+    problem = "needs a validation split, which this data does not have (prepare it with --split "
+              "val=0.1, or set train.monitor to train.loss)";
+  } else if (monitor == "val.accuracy" && !classes) {
+    problem = "is for classification, but the data is for regression";
+  } else if (monitor == "val.r2" && classes) {
+    problem = "is for regression, but the data is for classification";
+  }
+  if (problem.empty()) return monitor;
+  fail("{}: error: monitor '{}' {}", config.monitor_at.text(), monitor, problem);
+}
+
+std::vector<std::string> columns(const data::Dataset& dataset, bool has_true_weights) {
+  const bool classes = dataset.info().task == data::Task::kClassification;
+  std::vector<std::string> names = {"epoch", "step", "train_loss"};
+  if (classes) names.push_back("train_accuracy");
+  if (dataset.has("val")) {
+    names.push_back("val_loss");
+    if (classes) names.push_back("val_accuracy");
+    else names.insert(names.end(), {"val_mse", "val_mae", "val_r2"});
+  }
+  if (has_true_weights) names.push_back("weight_error");
+  names.insert(names.end(), {"lr", "samples_per_second", "data_wait", "seconds"});
+  return names;
+}
+
+// |w - w*| of the first parameter that has as many elements as w*.
+double weight_error(nn::Module& network, const HostTensor& truth) {
+  for (const auto& [name, array] : network.named_parameters()) {
+    if (array->size() != truth.size()) continue;
+    const std::vector<float> weights = array->to_vector<float>();
+    const std::span<const float> wanted = truth.as<float>();
+    double sum = 0;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const double difference = static_cast<double>(weights[i]) - wanted[i];
+      sum += difference * difference;
+    }
+    return std::sqrt(sum);
+  }
+  return std::nan("");
+}
+
+// Makes `link` another name of `file`, in one step.
+void link_over(const fs::path& file, const fs::path& link) {
+  const fs::path temporary = link.string() + ".link";
+  std::error_code error;
+  fs::remove(temporary, error);
+  fs::create_hard_link(file, temporary, error);
+  // Some file systems have no hard links.
+  if (error) fs::copy_file(file, temporary, fs::copy_options::overwrite_existing);
+  fs::rename(temporary, link);
+}
+
+}  // namespace
+
+Trainer::Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progress& progress,
+                 const StopSignals& signals)
+    : config_(config),
+      setup_(std::move(setup)),
+      folder_(std::move(folder)),
+      progress_(progress),
+      signals_(signals),
+      loader_(setup_.data.dataset, "train", loader_options(config, setup_)),
+      optimizer_(config.optimizer.rule->clone(), config.optimizer.groups),
+      schedule_(make_schedule(config, loader_.batches())),
+      monitor_(choose_monitor(config, *setup_.data.dataset)),
+      log_(folder_.path, columns(*setup_.data.dataset, setup_.data.true_weights.has_value())),
+      fingerprint_(setup_.data.dataset->fingerprint()) {}
+
+int Trainer::run() {
+  setup_.network->train();
+  first_step_ = state_.step;
+  log_.keep_until(state_.step);
+  started_ = last_step_ = last_save_ = Clock::now();
+  while (!state_.finished) {
+    loader_.start(state_.epoch, state_.batch);
+    while (const std::optional<data::Batch> batch = next_batch()) {
+      train_step(*batch);
+      show_progress();
+      if (signals_.received()) {
+        save_last();
+        return 128 + signals_.received();
+      }
+      if (should_checkpoint()) save_last();
+    }
+    ++state_.epoch;
+    state_.batch = 0;
+    const bool last = state_.epoch >= config_.train.epochs;
+    if (last || state_.epoch % config_.train.report_every == 0) report();
+    last_step_ = Clock::now();
+  }
+  score_result();
+  return 0;
+}
+
+std::optional<data::Batch> Trainer::next_batch() {
+  const Clock::time_point before = Clock::now();
+  std::optional<data::Batch> batch = loader_.next();
+  wait_seconds_ += seconds_between(before, Clock::now());
+  return batch;
+}
+
+// One update: value and gradients, clipping, the optimizer's rule, all in one evaluation.
+void Trainer::train_step(const data::Batch& batch) {
+  nn::Module& network = *setup_.network;
+  // What is random in a step depends on (seed, step) alone, so that a resumed run repeats it.
+  random::seed(data::random_word(static_cast<uint64_t>(config_.seed) ^ kStepStream,
+                                 static_cast<uint64_t>(state_.step)));
+  const auto value_and_gradients = nn::value_and_grad(network, [&](const Array& x, const Array& y) {
+    const Array output = network(x);
+    const Array loss = (*config_.loss)(output, y);
+    const Array correct = is_classification() ? sum(equal(argmax(output, -1), y)) : Array(0);
+    return Arrays{loss, correct};
+  });
+  auto [values, gradients] = value_and_gradients(batch.x, batch.y);
+  const OptimizerConfig& config = config_.optimizer;
+  if (config.clip_value > 0) gradients = optim::clip_by_value(gradients, config.clip_value);
+  if (config.clip_norm > 0) gradients = optim::clip_by_global_norm(gradients, config.clip_norm).first;
+  learning_rate_ = schedule_(state_.step);
+  optimizer_.update(network.named_parameters(), gradients, learning_rate_);
+
+  Arrays results = values;
+  for (const auto& [name, array] : network.named_parameters()) results.push_back(*array);
+  for (const auto& [name, array] : network.named_buffers()) results.push_back(*array);
+  for (const Array& array : optimizer_.state_arrays()) results.push_back(array);
+  eval(results);
+
+  const double loss = values[0].item<double>();
+  if (!std::isfinite(loss)) {
+    fail(ErrorKind::kDiverged,
+         "step {} (epoch {}, batch {}): the loss is {}; try a lower learning rate (it was {:g}) or "
+         "optimizer.clip_norm. The last checkpoint is from before.",
+         state_.step + 1, state_.epoch + 1, state_.batch + 1, loss, learning_rate_);
+  }
+  ++state_.step;
+  ++state_.batch;
+  state_.samples += batch.size();
+  state_.loss_sum += loss * static_cast<double>(batch.size());
+  state_.correct += values[1].item<int64_t>();
+  timed_samples_ += batch.size();
+  const Clock::time_point now = Clock::now();
+  seconds_ += seconds_between(last_step_, now);
+  last_step_ = now;
+}
+
+// The end of a reporting period: validation, a row of metrics, best weights, early stopping.
+void Trainer::report() {
+  const double samples = static_cast<double>(std::max<int64_t>(state_.samples, 1));
+  std::map<std::string, double> row = {
+      {"epoch", state_.epoch},           {"step", state_.step},
+      {"train_loss", state_.loss_sum / samples},
+      {"lr", learning_rate_},            {"seconds", seconds_},
+      {"samples_per_second", seconds_ > 0 ? timed_samples_ / seconds_ : 0.0},
+      {"data_wait", seconds_ > 0 ? wait_seconds_ / seconds_ : 0.0}};
+  std::string text = fmt::format("epoch {}/{}  loss {:.6g}", state_.epoch, config_.train.epochs,
+                                 row["train_loss"]);
+  if (is_classification()) {
+    row["train_accuracy"] = static_cast<double>(state_.correct) / samples;
+    text += fmt::format("  accuracy {:.4f}", row["train_accuracy"]);
+  }
+  if (setup_.data.dataset->has("val")) {
+    const Scores scores = score("val");
+    for (const auto& [name, value] : scores.numbers()) row["val_" + name] = value;
+    text += fmt::format("  val loss {:.6g}", scores.loss);
+    const std::string metric = is_classification() ? "accuracy" : "r2";
+    text += fmt::format("  val {} {:.4f}", metric, scores.find(metric));
+  }
+  if (setup_.data.true_weights) {
+    row["weight_error"] = weight_error(*setup_.network, *setup_.data.true_weights);
+    text += fmt::format("  |w - w*| {:.5f}", row["weight_error"]);
+  }
+  std::string key = monitor_;
+  key[key.find('.')] = '_';
+  update_best(row.at(key));
+  const bool improved = state_.reports_since_best == 0;
+  const bool patient = config_.train.patience == 0 ||
+                       state_.reports_since_best < config_.train.patience;
+  state_.finished = state_.epoch >= config_.train.epochs || !patient;
+  state_.samples = state_.correct = 0;
+  state_.loss_sum = 0;
+  save_last();
+  if (improved) save_best();
+  log_.write(row);
+  progress_.line(text + fmt::format("  {:.0f} samples/s  {}{}", row["samples_per_second"],
+                                    Progress::duration(seconds_), improved ? "  best" : ""));
+  if (!patient) {
+    progress_.line(fmt::format("stopped early: {} has not been better than {:.6g} (epoch {}) for "
+                               "{} reports", monitor_, state_.best, state_.best_epoch,
+                               state_.reports_since_best));
+  }
+  seconds_ = wait_seconds_ = 0;
+  timed_samples_ = 0;
+}
+
+void Trainer::update_best(double value) {
+  const bool larger_is_better = !monitor_.ends_with("loss");
+  const double gain = larger_is_better ? value - state_.best : state_.best - value;
+  if (state_.best_epoch > 0 && !(gain > config_.train.min_delta)) {
+    ++state_.reports_since_best;
+    return;
+  }
+  state_.best = value;
+  state_.best_epoch = state_.epoch;
+  state_.reports_since_best = 0;
+}
+
+Scores Trainer::score(const std::string& split) {
+  return evaluate(*setup_.network, *config_.loss, setup_.data.dataset, split,
+                  setup_.normalization, config_.data.batch_size);
+}
+
+// The test split is looked at once, by the weights that are the run's result.
+void Trainer::score_result() {
+  const bool best = config_.train.keep == "best";
+  const std::string file = (best ? folder_.best() : folder_.last()).string();
+  if (best) {
+    setup_.network->load_state(load_checkpoint(file).model);
+    progress_.line(fmt::format("best: epoch {}, {} {:.6g}", state_.best_epoch, monitor_,
+                               state_.best));
+  }
+  if (setup_.data.dataset->has("test")) {
+    progress_.line(fmt::format("test: {}", headline(score("test"))));
+  }
+  progress_.line(fmt::format("result: {}", file));
+}
+
+void Trainer::show_progress() {
+  const double steps_per_second =
+      static_cast<double>(state_.step - first_step_) / seconds_between(started_, Clock::now());
+  const int64_t steps_left = loader_.batches() * config_.train.epochs - state_.step;
+  ProgressState view;
+  view.epoch = state_.epoch + 1;
+  view.epochs = config_.train.epochs;
+  view.step = state_.batch;
+  view.steps = loader_.batches();
+  view.loss = state_.loss_sum / static_cast<double>(state_.samples);
+  if (is_classification()) {
+    view.metric = fmt::format("accuracy {:.4f}", static_cast<double>(state_.correct) /
+                                                     static_cast<double>(state_.samples));
+  }
+  view.samples_per_second = timed_samples_ / std::max(seconds_, 1e-9);
+  view.data_wait = wait_seconds_ / std::max(seconds_, 1e-9);
+  view.seconds_left = static_cast<double>(steps_left) / steps_per_second;
+  progress_.update(view);
+}
+
+bool Trainer::is_classification() const {
+  return setup_.data.dataset->info().task == data::Task::kClassification;
+}
+
+bool Trainer::should_checkpoint() const {
+  const TrainConfig& train = config_.train;
+  if (train.checkpoint_steps > 0 && state_.step % train.checkpoint_steps == 0) return true;
+  return train.checkpoint_seconds > 0 &&
+         seconds_between(last_save_, Clock::now()) >= train.checkpoint_seconds;
+}
+
+Checkpoint Trainer::checkpoint() const {
+  const data::Dataset& dataset = *setup_.data.dataset;
+  return {setup_.network->state(),
+          dataset.sample_shape(),
+          setup_.normalization,
+          std::string(data::name_of(dataset.info().task)),
+          dataset.info().class_names,
+          optimizer_.state(),
+          state_,
+          fingerprint_,
+          config_.to_yaml()};
+}
+
+void Trainer::save_last() {
+  if (fs::exists(folder_.last())) link_over(folder_.last(), folder_.previous());
+  save_checkpoint(checkpoint(), folder_.last().string());
+  last_save_ = Clock::now();
+}
+
+void Trainer::save_best() { link_over(folder_.last(), folder_.best()); }
+
+bool Trainer::resume() {
+  const std::string last = folder_.last().string(), previous = folder_.previous().string();
+  if (!fs::exists(last)) return false;
+  try {
+    restore(load_checkpoint(last), last);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kData || !fs::exists(previous)) throw;
+    progress_.line(fmt::format("warning: {}; going on from the checkpoint before", error.what()));
+    restore(load_checkpoint(previous), previous);
+  }
+  return true;
+}
+
+void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
+  const RunConfig saved = parse_config(checkpoint.config, path, folder_.path.string());
+  for (const std::string& key : differing_keys(saved.to_value(), config_.to_value())) {
+    // Longer training, or data that has moved, changes nothing of what was done so far.
+    if (key.starts_with("train.") || key == "data.path" || key == "name") continue;
+    fail("{}: cannot resume with another '{}'; start a new run, or take the weights with "
+         "--init-from", path, key);
+  }
+  if (checkpoint.data_fingerprint != fingerprint_) {
+    fail(ErrorKind::kData, "{}: was trained on other data than {}", path, config_.data.path);
+  }
+  setup_.network->load_state(checkpoint.model);
+  optimizer_.load_state(checkpoint.optimizer);
+  setup_.normalization = checkpoint.normalization;
+  state_ = checkpoint.state;
+  state_.finished = state_.finished && state_.epoch >= config_.train.epochs;
+}
+
+void Trainer::init_from(const std::string& path) {
+  try {
+    setup_.network->load_state(load_checkpoint(path).model);
+  } catch (const Error& error) {
+    if (error.kind() == ErrorKind::kData) throw;
+    fail(ErrorKind::kData, "{}: a checkpoint of another model: {}", path, error.what());
+  }
+}
+
+}  // namespace mica::trainers

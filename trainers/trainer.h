@@ -1,0 +1,89 @@
+// A training run, from the first step to the last or from a checkpoint on.
+//
+//   Trainer trainer(config, make_setup(config, folder.path / "data.h5"), folder, progress, signals);
+//   trainer.resume();                        // if there is a checkpoint
+//   int code = trainer.run();                // 0, or 130 / 143 when a signal stopped it
+//
+// Everything that a step does follows from (config, data, state): the same config gives the same
+// weights, bit for bit, run through or stopped anywhere and resumed, with any number of threads.
+// run() throws Error (diverged) when the loss is no finite number; the last checkpoint is from
+// before.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "optim/optimizer.h"
+#include "trainers/checkpoint.h"
+#include "trainers/evaluate.h"
+#include "trainers/loggers.h"
+#include "trainers/progress.h"
+#include "trainers/run_folder.h"
+#include "trainers/setup.h"
+#include "trainers/signals.h"
+
+namespace mica::trainers {
+
+class Trainer {
+ public:
+  /// `config` must outlive the trainer. Throws a usage Error for a monitor that this data has no
+  /// numbers for, and for a batch size above the number of training examples.
+  Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progress& progress,
+          const StopSignals& signals);
+
+  /// Goes on from the folder's last checkpoint, or from the one before if that can't be read.
+  /// Returns false if there is none. Throws Error if it belongs to another config or data set.
+  bool resume();
+  /// Takes the weights of a checkpoint, and nothing else of it.
+  void init_from(const std::string& path);
+  int run();
+
+  const RunState& state() const { return state_; }
+  nn::Module& network() { return *setup_.network; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void train_step(const data::Batch& batch);
+  void report();
+  void show_progress();
+  std::optional<data::Batch> next_batch();
+  Scores score(const std::string& split);
+  void score_result();
+
+  bool is_classification() const;
+  bool should_checkpoint() const;
+  void update_best(double value);
+  Checkpoint checkpoint() const;
+  void restore(const Checkpoint& checkpoint, const std::string& path);
+  void save_last();
+  void save_best();
+
+  const RunConfig& config_;
+  Setup setup_;
+  RunFolder folder_;
+  Progress& progress_;
+  const StopSignals& signals_;
+  data::Loader loader_;
+  optim::Optimizer optimizer_;
+  optim::Schedule schedule_;
+  std::string monitor_;
+  MetricsLog log_;
+  std::string fingerprint_;
+  RunState state_;
+
+  // For display only.
+  double seconds_ = 0, wait_seconds_ = 0;  // since the last report
+  int64_t timed_samples_ = 0;
+  double learning_rate_ = 0;
+  int64_t first_step_ = 0;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point last_step_ = Clock::now();
+  Clock::time_point last_save_ = Clock::now();
+};
+
+}  // namespace mica::trainers
