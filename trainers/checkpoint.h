@@ -37,9 +37,8 @@ struct RunState {
   double best = 0;           // value of the monitored metric
   int64_t best_epoch = 0;    // 0: no report yet
   int64_t reports_since_best = 0;
-  bool finished = false;     // trained to the end, or stopped early
   FIELDS(RunState, step, epoch, batch, samples, loss_sum, correct, best, best_epoch,
-         reports_since_best, finished)
+         reports_since_best)
 };
 
 struct Checkpoint {

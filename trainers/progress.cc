@@ -71,18 +71,28 @@ Progress::~Progress() { clear(); }
 void Progress::log_to(const std::filesystem::path& file) { log_ = file; }
 
 void Progress::update(const ProgressState& state) {
-  if (mode_ == Mode::kNone) return;
-  const Clock::time_point now = Clock::now();
-  const double since = std::chrono::duration<double>(now - last_).count();
-  if (since < (mode_ == Mode::kBar ? kRedrawSeconds : kLineSeconds)) return;
-  last_ = now;
-  if (mode_ == Mode::kLine) {
+  if (mode_ == Mode::kBar && is_due(kRedrawSeconds)) {
+    // One column stays free: some terminals wrap when the last one is written.
+    draw_over(draw(state, terminal_width(out_) - 1, utf8_));
+  } else if (mode_ == Mode::kLine && is_due(kLineSeconds)) {
     line(fmt::format("epoch {}/{}  step {}/{}  {}", state.epoch, state.epochs, state.step,
                      state.steps, numbers(state)));
-    return;
   }
-  // One column stays free: some terminals wrap when the last one is written.
-  std::string text = draw(state, terminal_width(out_) - 1, utf8_);
+}
+
+void Progress::status(const std::string& text) {
+  if (mode_ != Mode::kBar || !is_due(kRedrawSeconds)) return;
+  draw_over(text.substr(0, static_cast<size_t>(terminal_width(out_) - 1)));
+}
+
+bool Progress::is_due(double seconds) {
+  const Clock::time_point now = Clock::now();
+  if (std::chrono::duration<double>(now - last_).count() < seconds) return false;
+  last_ = now;
+  return true;
+}
+
+void Progress::draw_over(std::string text) {
   if (color_) text = fmt::format("\033[36m{}\033[0m", text);
   fmt::print(out_, "\r{}\033[K", text);
   std::fflush(out_);

@@ -43,6 +43,8 @@ class Progress {
   /// Lines go to this file as well, appended.
   void log_to(const std::filesystem::path& file);
   void update(const ProgressState& state);
+  /// Other work than training: a text in place of the bar, on a terminal only.
+  void status(const std::string& text);
   /// A whole line, whatever the mode.
   void line(const std::string& text);
   /// The bar is wiped off; the next update draws it again.
@@ -55,6 +57,10 @@ class Progress {
 
  private:
   using Clock = std::chrono::steady_clock;
+
+  bool is_due(double seconds);
+  void draw_over(std::string text);
+
   std::FILE* out_;
   Mode mode_;
   bool color_;

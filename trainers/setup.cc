@@ -84,6 +84,7 @@ OpenedData open_data(const RunConfig& config, const fs::path& cache,
   }
   if (!fs::exists(cache)) {
     check_path(config);
+    if (cache.has_parent_path()) fs::create_directories(cache.parent_path());
     data::prepare(prepare_options(data, cache.string()), progress);
   }
   return {data::Dataset::open(cache.string()), {}};

@@ -122,7 +122,7 @@ int Trainer::run() {
   first_step_ = state_.step;
   log_.keep_until(state_.step);
   started_ = last_step_ = last_save_ = Clock::now();
-  while (!state_.finished) {
+  while (!is_finished()) {
     loader_.start(state_.epoch, state_.batch);
     while (const std::optional<data::Batch> batch = next_batch()) {
       train_step(*batch);
@@ -223,17 +223,15 @@ void Trainer::report() {
   key[key.find('.')] = '_';
   update_best(row.at(key));
   const bool improved = state_.reports_since_best == 0;
-  const bool patient = config_.train.patience == 0 ||
-                       state_.reports_since_best < config_.train.patience;
-  state_.finished = state_.epoch >= config_.train.epochs || !patient;
   state_.samples = state_.correct = 0;
   state_.loss_sum = 0;
-  save_last();
-  if (improved) save_best();
+  // The row first: resuming from an older checkpoint drops it and writes it again.
   log_.write(row);
+  save_last();
+  if (improved) link_over(folder_.last(), folder_.best());
   progress_.line(text + fmt::format("  {:.0f} samples/s  {}{}", row["samples_per_second"],
                                     Progress::duration(seconds_), improved ? "  best" : ""));
-  if (!patient) {
+  if (is_finished() && state_.epoch < config_.train.epochs) {
     progress_.line(fmt::format("stopped early: {} has not been better than {:.6g} (epoch {}) for "
                                "{} reports", monitor_, state_.best, state_.best_epoch,
                                state_.reports_since_best));
@@ -298,6 +296,12 @@ bool Trainer::is_classification() const {
   return setup_.data.dataset->info().task == data::Task::kClassification;
 }
 
+bool Trainer::is_finished() const {
+  const int64_t patience = config_.train.patience;
+  return state_.epoch >= config_.train.epochs ||
+         (patience > 0 && state_.reports_since_best >= patience);
+}
+
 bool Trainer::should_checkpoint() const {
   const TrainConfig& train = config_.train;
   if (train.checkpoint_steps > 0 && state_.step % train.checkpoint_steps == 0) return true;
@@ -324,8 +328,6 @@ void Trainer::save_last() {
   last_save_ = Clock::now();
 }
 
-void Trainer::save_best() { link_over(folder_.last(), folder_.best()); }
-
 bool Trainer::resume() {
   const std::string last = folder_.last().string(), previous = folder_.previous().string();
   if (!fs::exists(last)) return false;
@@ -342,7 +344,8 @@ bool Trainer::resume() {
 void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
   const RunConfig saved = parse_config(checkpoint.config, path, folder_.path.string());
   for (const std::string& key : differing_keys(saved.to_value(), config_.to_value())) {
-    // Longer training, or data that has moved, changes nothing of what was done so far.
+    // Data that has moved changes nothing, and longer training little: a schedule that ends with the
+    // run is stretched from here on.
     if (key.starts_with("train.") || key == "data.path" || key == "name") continue;
     fail("{}: cannot resume with another '{}'; start a new run, or take the weights with "
          "--init-from", path, key);
@@ -352,9 +355,10 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
   }
   setup_.network->load_state(checkpoint.model);
   optimizer_.load_state(checkpoint.optimizer);
-  setup_.normalization = checkpoint.normalization;
   state_ = checkpoint.state;
-  state_.finished = state_.finished && state_.epoch >= config_.train.epochs;
+  // The run may have ended between writing this checkpoint and naming it the best.
+  const bool is_best = state_.best_epoch > 0 && state_.best_epoch == state_.epoch;
+  if (is_best && state_.batch == 0) link_over(path, folder_.best());
 }
 
 void Trainer::init_from(const std::string& path) {

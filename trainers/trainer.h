@@ -56,12 +56,13 @@ class Trainer {
   void score_result();
 
   bool is_classification() const;
+  /// Trained to the end, or without progress for as long as the config allows.
+  bool is_finished() const;
   bool should_checkpoint() const;
   void update_best(double value);
   Checkpoint checkpoint() const;
   void restore(const Checkpoint& checkpoint, const std::string& path);
   void save_last();
-  void save_best();
 
   const RunConfig& config_;
   Setup setup_;
