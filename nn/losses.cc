@@ -89,6 +89,11 @@ Array mse(const Array& prediction, const Array& target, const ReductionOptions& 
   return reduce(square(prediction - target), options.reduction, "mse");
 }
 
+Array half_mse(const Array& prediction, const Array& target, const ReductionOptions& options) {
+  check_same_shape(prediction, target, "half_mse");
+  return reduce(square(prediction - target) * 0.5f, options.reduction, "half_mse");
+}
+
 Array l1(const Array& prediction, const Array& target, const ReductionOptions& options) {
   check_same_shape(prediction, target, "l1");
   return reduce(abs(prediction - target), options.reduction, "l1");

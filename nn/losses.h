@@ -58,6 +58,8 @@ struct ReductionOptions {
 };
 /// (prediction - target)^2.
 Array mse(const Array& prediction, const Array& target, const ReductionOptions& options = {});
+/// (prediction - target)^2 / 2, whose gradient is the plain difference.
+Array half_mse(const Array& prediction, const Array& target, const ReductionOptions& options = {});
 /// |prediction - target|.
 Array l1(const Array& prediction, const Array& target, const ReductionOptions& options = {});
 
