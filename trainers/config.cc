@@ -132,9 +132,9 @@ class ConfigReader {
     if (!row) return;
     config_.optimizer.type = typed.type;
     config_.optimizer.rule = row->make();
-    const size_t before = errors_.lines().size();
+    const size_t before = errors_.count();
     read_typed_settings(typed, config_.optimizer.rule->settings(), errors_);
-    if (errors_.lines().size() != before) return;
+    if (errors_.count() != before) return;
     try {
       config_.optimizer.rule->check();
     } catch (const Error& error) {

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/base/error.h"
 
@@ -35,13 +36,27 @@ std::string Location::text() const {
 void Diagnostics::add(const Location& at, std::string_view message) {
   std::string line = fmt::format("{}: error: {}", at.text(), message);
   // A value that a repeat block copies is wrong once, not once a copy.
-  if (std::find(lines_.begin(), lines_.end(), line) == lines_.end()) lines_.push_back(line);
+  for (const Entry& entry : entries_) {
+    if (entry.line == line) return;
+  }
+  entries_.push_back({at, std::move(line)});
+}
+
+std::vector<std::string> Diagnostics::lines() const {
+  std::vector<Entry> sorted = entries_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Entry& a, const Entry& b) {
+    return std::tuple(a.at.is_override(), a.at.line, a.at.column) <
+           std::tuple(b.at.is_override(), b.at.line, b.at.column);
+  });
+  std::vector<std::string> lines;
+  for (Entry& entry : sorted) lines.push_back(std::move(entry.line));
+  return lines;
 }
 
 void Diagnostics::throw_if_any() const {
-  if (lines_.empty()) return;
-  std::string text = fmt::format("{}", fmt::join(lines_, "\n"));
-  if (lines_.size() > 1) text += fmt::format("\n{} errors", lines_.size());
+  if (entries_.empty()) return;
+  std::string text = fmt::format("{}", fmt::join(lines(), "\n"));
+  if (entries_.size() > 1) text += fmt::format("\n{} errors", entries_.size());
   throw Error(ErrorKind::kUsage, text);
 }
 

@@ -28,13 +28,18 @@ struct Location {
 class Diagnostics {
  public:
   void add(const Location& at, std::string_view message);
-  bool empty() const { return lines_.empty(); }
-  const std::vector<std::string>& lines() const { return lines_; }
+  size_t count() const { return entries_.size(); }
+  /// In the order of the text, those of overrides after those of files.
+  std::vector<std::string> lines() const;
   /// Throws a usage Error with every message, one a line, and their number if there are several.
   void throw_if_any() const;
 
  private:
-  std::vector<std::string> lines_;
+  struct Entry {
+    Location at;
+    std::string line;
+  };
+  std::vector<Entry> entries_;
 };
 
 /// The candidate closest to `word`, at most two edits (insert, delete, replace, swap neighbours)

@@ -43,7 +43,7 @@ class Expander {
     for (const Value& item : list.items) {
       if (layers.size() > kMaxLayers) return;
       if (item.find("repeat")) expand_block(item, names, depth);
-      else layers.push_back(substitute(item, names, errors_));
+      else add_layer(item, names);
     }
     if (layers.size() > kMaxLayers) {
       errors_.add(list.at, fmt::format("more than {} layers", kMaxLayers));
@@ -53,6 +53,13 @@ class Expander {
   std::vector<Value> layers;
 
  private:
+  void add_layer(const Value& item, const Substitutions& names) {
+    const size_t before = errors_.count();
+    Value layer = substitute(item, names, errors_);
+    // A layer without its value would only bring more errors.
+    if (errors_.count() == before) layers.push_back(std::move(layer));
+  }
+
   void expand_block(const Value& block, const Substitutions& names, int depth) {
     Section section(block, "repeat", errors_);
     const Value* repeat = section.find("repeat");
@@ -102,7 +109,6 @@ Model read_model(const Value& list, Diagnostics& errors) {
   expander.expand(list, {}, 0);
   Model model;
   for (const Value& item : expander.layers) {
-    if (item.is_null()) continue;  // an unknown $name, told already
     Layer layer{read_typed(item, "a layer", errors), nullptr};
     const nn::ModuleRow* row = find_typed(layer.typed, nn::module_rows(), "layer", errors);
     if (!row) continue;

@@ -1,0 +1,226 @@
+// Whole run configs: exact errors, overrides, the effective config.
+#include "trainers/config.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+
+#include "core/base/error.h"
+
+namespace mica::trainers {
+namespace {
+
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kGood =
+    "data: {path: a.h5}\n"
+    "model: [flatten, linear: 10]\n"
+    "loss: cross_entropy\n"
+    "optimizer: {sgd: {lr: 0.1}}\n"
+    "train: {epochs: 2}\n";
+
+RunConfig parse(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return parse_config(text, "c.yaml", "/configs", overrides);
+}
+
+// The text of the error, or "" if there is none.
+std::string error_of(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  try {
+    parse(text, overrides);
+    return "";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kUsage);
+    return error.what();
+  }
+}
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  return text.replace(text.find(from), from.size(), to);
+}
+
+TEST(Config, FillsInDefaults) {
+  const RunConfig config = parse(kGood);
+  EXPECT_EQ(config.seed, 0);
+  EXPECT_EQ(config.data.batch_size, 128);
+  EXPECT_EQ(config.train.epochs, 2);
+  EXPECT_EQ(config.optimizer.rule->lr(), 0.1);
+  EXPECT_EQ(config.model.size(), 2u);
+  EXPECT_EQ(config.data.path, "/configs/a.h5");
+}
+
+TEST(Config, ReportsEverythingAtOnceAndInPlace) {
+  const std::string text =
+      "sede: 1\n"
+      "data: {path: a.h5, batch_size: 0}\n"
+      "model:\n"
+      "  - linaer: 10\n"
+      "  - dropout: 1.5\n"
+      "  - conv2d: {kernel: 3}\n"
+      "  - relu: 3\n"
+      "loss: cross_entropi\n"
+      "optimizer:\n"
+      "  sgd: {learning_rat: 0.1, momentum: high}\n"
+      "train: {epochs: ten}\n";
+  EXPECT_EQ(error_of(text),
+            "c.yaml:1:1: error: unknown key 'sede' (did you mean 'seed'?)\n"
+            "c.yaml:2:32: error: 'data.batch_size' must be at least 1, got 0\n"
+            "c.yaml:4:5: error: unknown layer 'linaer' (did you mean 'linear'?)\n"
+            "c.yaml:5:14: error: 'dropout.p' must lie in [0, 1], got 1.5\n"
+            "c.yaml:6:5: error: 'conv2d.out' must be given\n"
+            "c.yaml:7:11: error: 'relu' has no settings, got '3'\n"
+            "c.yaml:8:7: error: unknown loss 'cross_entropi' (did you mean 'cross_entropy'?)\n"
+            "c.yaml:10:9: error: unknown key 'learning_rat' in 'sgd' (known: lr, momentum, "
+            "dampening, weight_decay, nesterov)\n"
+            "c.yaml:10:38: error: 'sgd.momentum' must be a number, got 'high'\n"
+            "c.yaml:11:17: error: 'train.epochs' must be an integer, got 'ten'\n"
+            "10 errors");
+}
+
+TEST(Config, WantsEverySection) {
+  EXPECT_EQ(error_of("seed: 1\n"),
+            "c.yaml:1:1: error: 'data.path' must be given\n"
+            "c.yaml:1:1: error: 'model' must be given\n"
+            "c.yaml:1:1: error: 'loss' must be given\n"
+            "c.yaml:1:1: error: 'optimizer' must be given\n"
+            "4 errors");
+}
+
+TEST(Config, KnowsOneOptimizer) {
+  EXPECT_THAT(error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "{sgd: {lr: 0.1}, adam: {}}")),
+              EndsWith("one optimizer is enough, got 'sgd' and 'adam'"));
+  EXPECT_THAT(error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "{sdg: {lr: 0.1}}")),
+              HasSubstr("c.yaml:4:13: error: unknown key 'sdg' in 'optimizer' (did you mean 'sgd'?)"));
+}
+
+TEST(Config, OverridesFollowTheSameRules) {
+  EXPECT_EQ(parse(kGood, {"seed=5", "optimizer.sgd.lr=0.5"}).optimizer.rule->lr(), 0.5);
+  EXPECT_EQ(error_of(kGood, {"seed=1", "train.epoch=5", "data.batch_size=big"}),
+            "--set #3: error: 'data.batch_size' must be an integer, got 'big'\n"
+            "--set #2: error: unknown key 'epoch' in 'train' (did you mean 'epochs'?)\n"
+            "2 errors");
+}
+
+TEST(Config, ResolvesPathsAgainstFileOrCurrentFolder) {
+  EXPECT_EQ(parse(replaced(kGood, "a.h5", "../d/a.h5")).data.path, "/d/a.h5");
+  EXPECT_EQ(parse(replaced(kGood, "a.h5", "/x/a.h5")).data.path, "/x/a.h5");
+  EXPECT_EQ(parse(kGood, {"data.path=b.h5"}).data.path,
+            (std::filesystem::current_path() / "b.h5").string());
+}
+
+TEST(Config, ReadsSchedulesAndGroups) {
+  const RunConfig config = parse(replaced(
+      kGood, "{sgd: {lr: 0.1}}",
+      "{sgd: {lr: 0.1}, schedule: [warmup: 2, cosine], clip_norm: 1,\n"
+      "  groups: [{match: \"*.bias\", weight_decay: 0, lr_factor: 2}]}"));
+  EXPECT_THAT(config.optimizer.schedule_types, ElementsAre("warmup", "cosine"));
+  EXPECT_EQ(config.optimizer.clip_norm, 1);
+  ASSERT_EQ(config.optimizer.groups.size(), 1u);
+  EXPECT_EQ(config.optimizer.groups[0].pattern, "*.bias");
+  EXPECT_EQ(config.optimizer.groups[0].weight_decay, 0);
+}
+
+TEST(Config, PrintsAnEffectiveConfigThatReadsBack) {
+  const RunConfig config = parse(replaced(
+      kGood, "{sgd: {lr: 0.1}}", "{adam: {lr: 0.1}, schedule: cosine, groups: [{match: '*'}]}"));
+  const std::string text = config.to_yaml();
+  EXPECT_THAT(text, HasSubstr("optimizer:\n  adam: {lr: 0.1, "));
+  EXPECT_THAT(text, HasSubstr("path: /configs/a.h5\n"));
+  EXPECT_EQ(parse(text).to_yaml(), text);
+}
+
+TEST(Config, NamesTheKeysThatDiffer) {
+  const Value a = parse(kGood).to_value();
+  EXPECT_THAT(differing_keys(a, a), IsEmpty());
+  EXPECT_THAT(differing_keys(a, parse(kGood, {"optimizer.sgd.lr=1", "train.epochs=3"}).to_value()),
+              ElementsAre("optimizer.sgd.lr", "train.epochs"));
+  EXPECT_THAT(differing_keys(a, parse(kGood, {"model[1]={linear: 4}", "seed=1"}).to_value()),
+              ElementsAre("seed", "model[1].linear.out"));
+}
+
+TEST(Config, DescribesEveryKey) {
+  const std::string schema = describe_schema();
+  for (const char* word : {"batch_size: 128", "epochs: 10", "conv2d:", "cross_entropy:", "adamw:",
+                           "cosine:", "out: ...", "must be given"}) {
+    EXPECT_THAT(schema, HasSubstr(word));
+  }
+}
+
+std::vector<std::string> types(const Model& model) {
+  std::vector<std::string> names;
+  for (const Layer& layer : model) names.push_back(layer.typed.type);
+  return names;
+}
+
+Model model_of(const std::string& text, Diagnostics& errors) {
+  return read_model(parse_yaml(text, "c.yaml", errors), errors);
+}
+
+TEST(Model, RepeatsBlocksWithValues) {
+  Diagnostics errors;
+  const Model model = model_of(
+      "- repeat: [{c: 8, n: 2}, {c: 16, n: 1}]\n"
+      "  layers:\n"
+      "    - conv2d: {out: $c, kernel: 3}\n"
+      "    - {repeat: $n, layers: [relu]}\n"
+      "- flatten\n", errors);
+  EXPECT_THAT(errors.lines(), IsEmpty());
+  EXPECT_THAT(types(model), ElementsAre("conv2d", "relu", "relu", "conv2d", "relu", "flatten"));
+  EXPECT_EQ(to_yaml(settings_value(model[3].config->settings())).substr(0, 8), "out: 16\n");
+}
+
+TEST(Model, SaysWhatIsWrongWithBlocks) {
+  Diagnostics errors;
+  model_of(
+      "- repeat: 2\n"
+      "- repeat: [{c: 8}]\n"
+      "  layers: [linear: $d]\n"
+      "- repeat: [5]\n"
+      "  layers: [relu]\n"
+      "- repeat: -1\n"
+      "  layers: [relu]\n"
+      "- [relu]\n", errors);
+  EXPECT_THAT(errors.lines(),
+              ElementsAre("c.yaml:1:3: error: a repeat block needs 'layers: [...]'",
+                          "c.yaml:3:20: error: unknown name '$d' (known: c)",
+                          "c.yaml:4:12: error: each item of 'repeat' must be {name: value}, got '5'",
+                          "c.yaml:6:11: error: 'repeat' must lie in [0, 100000], got -1",
+                          "c.yaml:8:3: error: expected a layer, as 'name' or 'name: {setting: "
+                          "value}', got a list"));
+}
+
+std::string shape_error(const std::string& text, const Shape& example, int64_t outputs) {
+  Diagnostics errors;
+  const Model model = model_of(text, errors);
+  EXPECT_THAT(errors.lines(), IsEmpty());
+  try {
+    build_layers(model, example, outputs, 0);
+    return "";
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(Model, InfersSizes) {
+  Diagnostics errors;
+  const Model model = model_of(
+      "[conv2d: {out: 4, kernel: 3}, max_pool2d: 2, flatten, linear: 10]", errors);
+  const std::vector<BuiltLayer> layers = build_layers(model, {8, 8, 1}, 10, 0);
+  ASSERT_EQ(layers.size(), 4u);
+  EXPECT_EQ(to_string(layers[1].output), "(1, 3, 3, 4)");
+  EXPECT_EQ(layers[3].module->parameter_count(), 36 * 10 + 10);
+}
+
+TEST(Model, NamesTheLayerThatDoesNotFit) {
+  EXPECT_THAT(shape_error("- linear: 8\n- conv2d: {out: 4, kernel: 3}\n", {5}, 0),
+              testing::AllOf(HasSubstr("c.yaml:2:3: error: layer 1 (conv2d): "),
+                             HasSubstr("(1, 8)")));
+  EXPECT_EQ(shape_error("- linear: 8\n- relu\n", {5}, 10),
+            "c.yaml:2:3: error: the model ends with shape (1, 8), but the data wants 10 outputs "
+            "for each example");
+}
+
+}  // namespace
+}  // namespace mica::trainers
