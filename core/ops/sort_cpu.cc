@@ -58,7 +58,7 @@ void radix_sort(std::vector<Entry<K>>& entries, std::vector<Entry<K>>& other) {
 
 template <class K>
 void sort_entries(std::vector<Entry<K>>& entries, std::vector<Entry<K>>& other) {
-  constexpr size_t kRadixFrom = 256;
+  constexpr size_t kRadixFrom = 64;
   if (entries.size() >= kRadixFrom) return radix_sort(entries, other);
   std::sort(entries.begin(), entries.end(), [](const Entry<K>& a, const Entry<K>& b) {
     return a.key != b.key ? a.key < b.key : a.position < b.position;
