@@ -39,7 +39,7 @@ TEST(Take, AnyElementTypeAndIndexType) {
     for (const Dtype index : {uint8, int8, uint16, int64, uint64}) {
       const Array taken = take(x, astype(array({3, 1}), index), 0);
       EXPECT_EQ(taken.dtype(), dtype);
-      expect_values(astype(taken, float32), {0, 1});
+      EXPECT_EQ(taken.to_bytes(), astype(array({0, 1}), dtype).to_bytes());
     }
   }
 }
