@@ -61,7 +61,7 @@ class CsvParser {
     size_t fields = 0;
     bool more = true;
     while (more) {
-      table_.cells_.push_back(at_ < end_ && *at_ == '"' ? quoted_field(start.line) : plain_field());
+      table_.cells_.push_back(starts_with_quote() ? quoted_field(start.line) : plain_field());
       ++fields;
       more = at_ < end_ && *at_ == delimiter_;
       if (more) ++at_;
@@ -96,6 +96,15 @@ class CsvParser {
   bool at_end_of_field() const {
     return at_ == end_ || *at_ == delimiter_ || *at_ == '\n' ||
            (*at_ == '\r' && (at_ + 1 == end_ || at_[1] == '\n'));
+  }
+
+  /// Steps over blanks before a quote.
+  bool starts_with_quote() {
+    char* at = at_;
+    while (at < end_ && *at == ' ') ++at;
+    if (at == end_ || *at != '"') return false;
+    at_ = at;
+    return true;
   }
 
   std::string_view plain_field() {
@@ -172,9 +181,8 @@ CsvTable read_csv(const std::string& path, const CsvOptions& options) {
   if (columns == 0) fail(ErrorKind::kData, "{}: is empty", path);
 
   const auto first_row_end = table.cells_.begin() + static_cast<ptrdiff_t>(columns);
-  const bool no_numbers = std::none_of(table.cells_.begin(), first_row_end, [](auto cell) {
-    return number_in(cell).has_value();
-  });
+  const bool no_numbers = std::none_of(table.cells_.begin(), first_row_end,
+                                       [](auto cell) { return number_in(cell).has_value(); });
   table.has_header_ = options.header == "yes" || (options.header == "auto" && no_numbers);
   if (!table.has_header_) {
     for (size_t i = 1; i <= columns; ++i) table.names_.push_back(fmt::format("x{}", i));

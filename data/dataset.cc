@@ -57,8 +57,8 @@ std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
       fail_in(path, fmt::format("{}/x is {}, wanted uint8 or float32", group, dtype));
     }
     if (file.dtype(group + "/y") != target_dtype) {
-      fail_in(path, fmt::format("{}/y is {}, wanted {}", group, file.dtype(group + "/y"),
-                                target_dtype));
+      fail_in(path,
+              fmt::format("{}/y is {}, wanted {}", group, file.dtype(group + "/y"), target_dtype));
     }
     if (x.size() < 2 || y.empty() || x[0] != y[0]) {
       fail_in(path, fmt::format("{}/x has shape {} and {}/y {}, wanted as many rows", group,
@@ -108,8 +108,8 @@ int64_t Dataset::rows(const std::string& split) const {
 
 void Dataset::check_split(const std::string& name, const Split& split) const {
   if (split.y.rows() != split.rows()) {
-    fail_in(path_, fmt::format("/{}: {} rows of x and {} of y", name, split.rows(),
-                               split.y.rows()));
+    fail_in(path_,
+            fmt::format("/{}: {} rows of x and {} of y", name, split.rows(), split.y.rows()));
   }
   if (info_.task == Task::kClassification) check_labels(path_, name, split.y, info_.classes());
 }

@@ -43,8 +43,8 @@ std::vector<std::byte> unpack(const std::vector<std::byte>& packed, const std::s
     if (status == Z_STREAM_END) {
       if (taken == packed.size()) break;
       inflateReset(&stream);  // a gzip file may be several, one after the other
-    } else if (status == Z_BUF_ERROR || (status == Z_OK && taken == packed.size() &&
-                                         stream.avail_out > 0)) {
+    } else if (status == Z_BUF_ERROR ||
+               (status == Z_OK && taken == packed.size() && stream.avail_out > 0)) {
       fail(ErrorKind::kData, "{}: cut off: the gzip data ends early, after {} unpacked bytes", path,
            done);
     } else if (status != Z_OK) {

@@ -27,8 +27,7 @@ struct Scale {
 /// One Scale for every entry of the last axis; none at all if values stay as they are.
 std::vector<Scale> scales(const std::vector<double>& mean, const std::vector<double>& std,
                           int64_t wanted, const char* what) {
-  if (mean.size() != std.size() ||
-      (!mean.empty() && mean.size() != static_cast<size_t>(wanted))) {
+  if (mean.size() != std.size() || (!mean.empty() && mean.size() != static_cast<size_t>(wanted))) {
     fail("[Loader] normalisation of {} has {} means and {} deviations, but the data has {}", what,
          mean.size(), std.size(), wanted);
   }
@@ -251,7 +250,8 @@ void Loader::start(int64_t epoch, int64_t batch) {
   state.settle();
   const bool new_order = state.order.empty() || (state.options.shuffle && epoch != state.epoch);
   if (new_order && state.options.shuffle) {
-    state.order = permutation(state.split->rows(), state.options.seed, static_cast<uint64_t>(epoch));
+    state.order =
+        permutation(state.split->rows(), state.options.seed, static_cast<uint64_t>(epoch));
   } else if (new_order) {
     state.order.resize(static_cast<size_t>(state.split->rows()));
     std::iota(state.order.begin(), state.order.end(), int64_t{0});

@@ -42,8 +42,10 @@ std::optional<Role> role_of(std::string name) {
     what = split_first ? second : first;
     if (role.split.empty()) return std::nullopt;
   }
-  if (is_one_of(what, {"x", "data", "images", "image", "features"})) role.is_x = true;
-  else if (!is_one_of(what, {"y", "label", "labels", "target", "targets"})) return std::nullopt;
+  if (is_one_of(what, {"x", "data", "images", "image", "features"}))
+    role.is_x = true;
+  else if (!is_one_of(what, {"y", "label", "labels", "target", "targets"}))
+    return std::nullopt;
   return role;
 }
 
@@ -131,8 +133,10 @@ SourceData from_named_arrays(std::map<std::string, HostTensor> arrays, const std
   for (auto& [name, tensor] : arrays) {
     const std::optional<Role> role = role_of(name);
     if (!role) {
-      fail(ErrorKind::kData, "{}: array '{}' is neither x nor y (wanted x and y, or x_train, "
-           "y_train, x_test, y_test)", where, name);
+      fail(ErrorKind::kData,
+           "{}: array '{}' is neither x nor y (wanted x and y, or x_train, "
+           "y_train, x_test, y_test)",
+           where, name);
     }
     auto& place = role->is_x ? xs : ys;
     if (place.contains(role->split)) {

@@ -47,9 +47,8 @@ void check_options(const PrepareOptions& options) {
 std::string place_of(const SourceData& data, const Split& split, size_t index) {
   const size_t values = split.x.bytes.size() / sizeof(float) / static_cast<size_t>(split.rows());
   const size_t column = index % values;
-  const std::string name = column < data.feature_names.size()
-                               ? data.feature_names[column]
-                               : fmt::format("feature {}", column);
+  const std::string name = column < data.feature_names.size() ? data.feature_names[column]
+                                                              : fmt::format("feature {}", column);
   return fmt::format("row {}, {}", index / values, name);
 }
 
@@ -70,8 +69,10 @@ void impute(SourceData& data) {
     for (const auto& [name, split] : data.splits) {
       const std::span<const float> x = split.x.as<float>();
       for (size_t i = column; i < x.size(); i += columns) {
-        if (std::isnan(x[i])) ++missing;
-        else if (!has_training || name == "train") known.push_back(x[i]);
+        if (std::isnan(x[i]))
+          ++missing;
+        else if (!has_training || name == "train")
+          known.push_back(x[i]);
       }
     }
     if (missing == 0) continue;

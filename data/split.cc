@@ -147,8 +147,9 @@ SplitRequest parse_split(const std::string& text) {
     rest.remove_prefix(std::min(item.size() + 1, rest.size()));
     const size_t equals = item.find('=');
     const std::string_view name = item.substr(0, equals);
-    std::optional<double>* share =
-        name == "test" ? &request.test : name == "val" ? &request.val : nullptr;
+    std::optional<double>* share = name == "test"  ? &request.test
+                                   : name == "val" ? &request.val
+                                                   : nullptr;
     if (share == nullptr || equals == std::string_view::npos || share->has_value()) {
       fail("split '{}': wanted auto, or shares like test=0.2,val=0.1", text);
     }

@@ -23,9 +23,10 @@ HostTensor normals(const Shape& shape, uint64_t key) {
 SyntheticRegression synthetic_regression(int64_t examples, int64_t features, double noise,
                                          uint64_t seed) {
   if (examples < 1 || features < 1 || noise < 0) {
-    fail("[synthetic_regression] wanted at least 1 example and feature and noise >= 0, got {}, {} "
-         "and {}",
-         examples, features, noise);
+    fail(
+        "[synthetic_regression] wanted at least 1 example and feature and noise >= 0, got {}, {} "
+        "and {}",
+        examples, features, noise);
   }
   const HostTensor weights = normals({features, 1}, random_key(seed, kWeights));
   Split split;
@@ -36,7 +37,8 @@ SyntheticRegression synthetic_regression(int64_t examples, int64_t features, dou
   const std::span<const float> x = split.x.as<float>();
   for (size_t row = 0; row < static_cast<size_t>(examples); ++row) {
     double value = noise * random_normal(noise_key, row);
-    for (size_t i = 0; i < w.size(); ++i) value += static_cast<double>(x[row * w.size() + i]) * w[i];
+    for (size_t i = 0; i < w.size(); ++i)
+      value += static_cast<double>(x[row * w.size() + i]) * w[i];
     split.y.as<float>()[row] = static_cast<float>(value);
   }
   DatasetInfo info;

@@ -12,10 +12,10 @@
 //   int64_t step = in.attribute_int("/model", "step");
 //
 // Equal contents written in the same order give equal bytes: no times are stored, and datasets are
-// contiguous and not compressed. The writer builds the file in memory, so that a full disk is met by
-// our own write alone. bool is stored as h5py does (an enum FALSE, TRUE), complex64 as the compound
-// {r, i}, float16 and bfloat16 as 16-bit floats of their own layout; all read as themselves in Mica
-// and as NumPy types in h5py (bfloat16 as float32).
+// contiguous and not compressed. The writer builds the file in memory, so that a full disk is met
+// by our own write alone. bool is stored as h5py does (an enum FALSE, TRUE), complex64 as the
+// compound {r, i}, float16 and bfloat16 as 16-bit floats of their own layout; all read as
+// themselves in Mica and as NumPy types in h5py (bfloat16 as float32).
 //
 // What cannot be read or written is Error(kData) naming the file, the object and the reason; HDF5
 // prints nothing itself. One thread at a time an object; different objects may be used from
@@ -81,6 +81,11 @@ class Hdf5Reader {
   /// The names of a group's members, without the group's own name, in alphabetical order.
   std::vector<std::string> list(const std::string& group) const;
 
+  /// Every dataset in the file by its path, without the leading slash, in alphabetical order.
+  std::vector<std::string> datasets() const;
+
+  /// True if the dataset's elements are of a type of Mica (not texts, for example).
+  bool is_numeric(const std::string& name) const;
   Dtype dtype(const std::string& name) const;
   Shape shape(const std::string& name) const;
   /// The whole dataset. Other byte orders are converted, chunks unpacked.

@@ -23,8 +23,8 @@ struct Hdf5Reader::File {
     return dataset;
   }
   Handle attribute(const std::string& object, const std::string& name) const {
-    Handle found(
-        H5Aopen_by_name(id, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+    Handle found(H5Aopen_by_name(id, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
+                 H5Aclose);
     if (!found) fail(ErrorKind::kData, "{}: no attribute {} of {} in it", path, name, object);
     return found;
   }
@@ -56,7 +56,8 @@ std::string without_padding(const char* text, size_t length) {
 template <class Read>
 std::optional<std::vector<std::string>> texts_of(hid_t type, hid_t space, const Read& read) {
   if (H5Tget_class(type) != H5T_STRING) return std::nullopt;
-  const auto count = static_cast<size_t>(std::max<hssize_t>(H5Sget_simple_extent_npoints(space), 0));
+  const auto count =
+      static_cast<size_t>(std::max<hssize_t>(H5Sget_simple_extent_npoints(space), 0));
   std::vector<std::string> texts;
   if (count == 0) return texts;
   if (H5Tis_variable_str(type) > 0) {
@@ -131,6 +132,30 @@ std::vector<std::string> Hdf5Reader::list(const std::string& group) const {
   return names;
 }
 
+std::vector<std::string> Hdf5Reader::datasets() const {
+  std::vector<std::string> found;
+  std::vector<std::string> groups = {""};
+  while (!groups.empty()) {
+    const std::string group = groups.back();
+    groups.pop_back();
+    for (const std::string& name : list(group.empty() ? "/" : group)) {
+      const std::string path = group.empty() ? name : group + "/" + name;
+      if (is_group(path))
+        groups.push_back(path);
+      else if (is_dataset(path))
+        found.push_back(path);
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+bool Hdf5Reader::is_numeric(const std::string& name) const {
+  hdf5::silence_hdf5();
+  const Handle dataset = file_->dataset(name);
+  return hdf5::dtype_of_type(Handle(H5Dget_type(dataset), H5Tclose)).has_value();
+}
+
 Dtype Hdf5Reader::dtype(const std::string& name) const {
   hdf5::silence_hdf5();
   const Handle dataset = file_->dataset(name);
@@ -172,8 +197,8 @@ HostTensor Hdf5Reader::read_rows(const std::string& name, int64_t begin, int64_t
   const std::vector<hsize_t> lengths(shape.begin(), shape.end());
   start[0] = static_cast<hsize_t>(begin);
   H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, lengths.data(), nullptr);
-  const Handle memory(
-      H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr), H5Sclose);
+  const Handle memory(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr),
+                      H5Sclose);
   const Handle type = hdf5::type_of(tensor.dtype);
   if (H5Dread(dataset, type, memory, space, H5P_DEFAULT, tensor.bytes.data()) < 0) {
     file_->fail_read(name);
@@ -185,10 +210,10 @@ std::vector<std::string> Hdf5Reader::read_texts(const std::string& name) const {
   hdf5::silence_hdf5();
   const Handle dataset = file_->dataset(name);
   const Handle space(H5Dget_space(dataset), H5Sclose);
-  const auto texts = texts_of(Handle(H5Dget_type(dataset), H5Tclose), space,
-                              [&](hid_t type, void* out) {
-                                return H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
-                              });
+  const auto texts =
+      texts_of(Handle(H5Dget_type(dataset), H5Tclose), space, [&](hid_t type, void* out) {
+        return H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
+      });
   if (!texts) fail(ErrorKind::kData, "{}: {} holds no text", path(), name);
   return *texts;
 }
@@ -211,9 +236,8 @@ std::vector<std::string> Hdf5Reader::attribute_texts(const std::string& object,
   hdf5::silence_hdf5();
   const Handle attribute = file_->attribute(object, name);
   const Handle space(H5Aget_space(attribute), H5Sclose);
-  const auto texts =
-      texts_of(Handle(H5Aget_type(attribute), H5Tclose), space,
-               [&](hid_t type, void* out) { return H5Aread(attribute, type, out); });
+  const auto texts = texts_of(Handle(H5Aget_type(attribute), H5Tclose), space,
+                              [&](hid_t type, void* out) { return H5Aread(attribute, type, out); });
   if (!texts) fail(ErrorKind::kData, "{}: attribute {} of {} is no text", path(), name, object);
   return *texts;
 }

@@ -110,7 +110,6 @@ Handle type_of(Dtype dtype) {
   assertion_failed("a known dtype", __FILE__, __LINE__);
 }
 
-
 std::optional<Dtype> dtype_of_type(hid_t type) {
   switch (H5Tget_class(type)) {
     case H5T_INTEGER: return integer_dtype(type);

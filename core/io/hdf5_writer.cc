@@ -84,19 +84,19 @@ void write_attribute(hid_t file, const std::string& object, const std::string& n
   if (!owner) fail_write(object + "@" + name);
   if (H5Aexists(owner, name.c_str()) > 0) H5Adelete(owner, name.c_str());
   const Handle space = dataspace(shape);
-  const Handle attribute(
-      H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), H5Aclose);
+  const Handle attribute(H5Acreate2(owner, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT),
+                         H5Aclose);
   if (!attribute) fail_write(object + "@" + name);
   if (size_of(shape) > 0 && H5Awrite(attribute, type, data) < 0) fail_write(object + "@" + name);
 }
 
-void write_dataset(hid_t file, hid_t links, const std::string& name, hid_t type,
-                   const Shape& shape, const void* data) {
+void write_dataset(hid_t file, hid_t links, const std::string& name, hid_t type, const Shape& shape,
+                   const void* data) {
   hdf5::silence_hdf5();
   const Handle space = dataspace(shape);
   const Handle creation = creation_list(H5P_DATASET_CREATE);
-  const Handle dataset(
-      H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT), H5Dclose);
+  const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT),
+                       H5Dclose);
   if (!dataset) fail_write(name);
   if (size_of(shape) == 0) return;
   if (H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0) fail_write(name);
@@ -141,8 +141,7 @@ void Hdf5Writer::create_group(const std::string& name) {
   }
 }
 
-void Hdf5Writer::write(const std::string& name, Dtype dtype, const Shape& shape,
-                       const void* data) {
+void Hdf5Writer::write(const std::string& name, Dtype dtype, const Shape& shape, const void* data) {
   // Groups that HDF5 creates on its own would carry the time.
   const size_t slash = name.rfind('/');
   if (slash != std::string::npos && slash > 0) create_group(name.substr(0, slash));
@@ -166,8 +165,7 @@ void Hdf5Writer::set_attribute(const std::string& object, const std::string& nam
   write_attribute(file_->id, object, name, text_type(text.size()), {}, padded.data());
 }
 
-void Hdf5Writer::set_attribute(const std::string& object, const std::string& name,
-                               int64_t value) {
+void Hdf5Writer::set_attribute(const std::string& object, const std::string& name, int64_t value) {
   write_attribute(file_->id, object, name, hdf5::type_of(Dtype::kInt64), {}, &value);
 }
 
@@ -181,8 +179,8 @@ void Hdf5Writer::set_attribute(const std::string& object, const std::string& nam
   for (const std::string& text : texts) length = std::max(length, text.size());
   std::string padded(length * texts.size(), '\0');
   for (size_t i = 0; i < texts.size(); ++i) texts[i].copy(padded.data() + i * length, length);
-  write_attribute(file_->id, object, name, text_type(length),
-                  {static_cast<int64_t>(texts.size())}, padded.data());
+  write_attribute(file_->id, object, name, text_type(length), {static_cast<int64_t>(texts.size())},
+                  padded.data());
 }
 
 void Hdf5Writer::set_attribute(const std::string& object, const std::string& name,

@@ -8,8 +8,10 @@ namespace {
 template <class To, class From>
 To cast(const From& value) {
   if constexpr (std::is_same_v<From, complex64_t>) {
-    if constexpr (std::is_same_v<To, complex64_t>) return value;
-    else return cast<To>(value.real());
+    if constexpr (std::is_same_v<To, complex64_t>)
+      return value;
+    else
+      return cast<To>(value.real());
   } else if constexpr (std::is_same_v<From, float16_t> || std::is_same_v<From, bfloat16_t>) {
     return cast<To>(static_cast<float>(value));
   } else if constexpr (std::is_same_v<To, complex64_t>) {

@@ -19,10 +19,10 @@ struct TypeCode {
   std::string_view code;  // without the byte order
 };
 constexpr TypeCode kTypeCodes[] = {
-    {Dtype::kBool, "b1"},    {Dtype::kUint8, "u1"},   {Dtype::kUint16, "u2"},
-    {Dtype::kUint32, "u4"},  {Dtype::kUint64, "u8"},  {Dtype::kInt8, "i1"},
-    {Dtype::kInt16, "i2"},   {Dtype::kInt32, "i4"},   {Dtype::kInt64, "i8"},
-    {Dtype::kFloat16, "f2"}, {Dtype::kBfloat16, "V2"}, {Dtype::kFloat32, "f4"},
+    {Dtype::kBool, "b1"},    {Dtype::kUint8, "u1"},     {Dtype::kUint16, "u2"},
+    {Dtype::kUint32, "u4"},  {Dtype::kUint64, "u8"},    {Dtype::kInt8, "i1"},
+    {Dtype::kInt16, "i2"},   {Dtype::kInt32, "i4"},     {Dtype::kInt64, "i8"},
+    {Dtype::kFloat16, "f2"}, {Dtype::kBfloat16, "V2"},  {Dtype::kFloat32, "f4"},
     {Dtype::kFloat64, "f8"}, {Dtype::kComplex64, "c8"},
 };
 

@@ -1,11 +1,13 @@
-// NumPy's files: .npy with one array, .npz (a zip archive, stored or deflated) with several by name.
+// NumPy's files: .npy with one array, .npz (a zip archive, stored or deflated) with several by
+// name.
 //
 //   HostTensor x = read_npy("x.npy");
 //   std::map<std::string, HostTensor> arrays = read_npz("mnist.npz");   // arrays.at("x_train")
 //   write_npz("out.npz", {{"x", x}}, /*compress=*/true);
 //
-// Read: format versions 1 to 3, C and Fortran order, both byte orders, every dtype of Mica. Written:
-// C order, little-endian, equal arrays in equal bytes. NumPy knows no bfloat16: it is written as
+// Read: format versions 1 to 3, C and Fortran order, both byte orders, every dtype of Mica.
+// Written: C order, little-endian, equal arrays in equal bytes. NumPy knows no bfloat16: it is
+// written as
 // '<V2', as ml_dtypes does. Texts, objects and other types are Error(kData) naming the file and
 // member, as are files that are cut off, no NumPy files or damaged (a wrong checksum in a zip).
 #pragma once

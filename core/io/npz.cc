@@ -79,9 +79,9 @@ std::map<std::string, HostTensor> read_npz(const std::string& path) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(content.data(), content.size(), 0, &error);
-  const Archive archive(
-      source == nullptr ? nullptr
-                        : zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error));
+  const Archive archive(source == nullptr
+                            ? nullptr
+                            : zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error));
   if (!archive) {
     const std::string reason = zip_error_strerror(&error);
     zip_error_fini(&error);

@@ -12,15 +12,6 @@
 namespace mica::data {
 namespace {
 
-/// All datasets of a file by their path, without the leading slash.
-void collect(const Hdf5Reader& file, const std::string& group, std::vector<std::string>& names) {
-  for (const std::string& name : file.list(group.empty() ? "/" : group)) {
-    const std::string path = group.empty() ? name : group + "/" + name;
-    if (file.is_group(path)) collect(file, path, names);
-    else names.push_back(path);
-  }
-}
-
 SourceData read_prepared(const Hdf5Reader& file) {
   const DatasetInfo info = read_prepared_info(file);
   SourceData data;
@@ -29,7 +20,8 @@ SourceData read_prepared(const Hdf5Reader& file) {
   data.feature_names = info.feature_names;
   data.target_names = info.target_names;
   for (const char* name : kSplitNames) {
-    if (file.is_group(fmt::format("/{}", name))) data.splits[name] = read_prepared_split(file, name);
+    if (file.is_group(fmt::format("/{}", name)))
+      data.splits[name] = read_prepared_split(file, name);
   }
   return data;
 }
@@ -37,8 +29,8 @@ SourceData read_prepared(const Hdf5Reader& file) {
 std::vector<std::string> npy_names(const std::string& folder) {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const bool known = entry.path().extension() == ".npy" &&
-                       is_array_name(entry.path().stem().string());
+    const bool known =
+        entry.path().extension() == ".npy" && is_array_name(entry.path().stem().string());
     if (known) names.push_back(entry.path().filename().string());
   }
   std::sort(names.begin(), names.end());
@@ -76,16 +68,18 @@ SourceData read_hdf5_source(const PrepareOptions& options, const ProgressFunctio
   if (is_prepared(file)) {
     data = read_prepared(file);
   } else {
-    std::vector<std::string> names;
-    collect(file, "", names);
+    const std::vector<std::string> names = file.datasets();
     std::map<std::string, HostTensor> arrays;
     for (const std::string& name : names) {
-      progress({"reading", static_cast<int64_t>(arrays.size()), static_cast<int64_t>(names.size())});
+      progress(
+          {"reading", static_cast<int64_t>(arrays.size()), static_cast<int64_t>(names.size())});
       if (is_array_name(name)) arrays[name] = file.read(name);
     }
     if (arrays.empty()) {
-      fail(ErrorKind::kData, "{}: no arrays of a known name (x and y, data and label, x_train ...); "
-           "there is: {}", options.path, fmt::join(names, ", "));
+      fail(ErrorKind::kData,
+           "{}: no arrays of a known name (x and y, data and label, x_train ...); "
+           "there is: {}",
+           options.path, fmt::join(names, ", "));
     }
     data = from_named_arrays(std::move(arrays), options.path, options);
   }

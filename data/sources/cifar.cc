@@ -35,9 +35,10 @@ void append(const std::string& path, const Layout& layout, Split& split) {
   const size_t record = layout.label_bytes + kChannels * kPlane;
   if (bytes.empty()) fail(ErrorKind::kData, "{}: is empty", path);
   if (bytes.size() % record != 0) {
-    fail(ErrorKind::kData,
-         "{}: {} bytes are no whole number of records of {} bytes (label and 32 x 32 x 3); cut off?",
-         path, bytes.size(), record);
+    fail(
+        ErrorKind::kData,
+        "{}: {} bytes are no whole number of records of {} bytes (label and 32 x 32 x 3); cut off?",
+        path, bytes.size(), record);
   }
   const size_t count = bytes.size() / record;
   const size_t before = split.x.bytes.size();

@@ -128,8 +128,10 @@ Feature category_feature(const CsvTable& table, size_t column, bool one_hot) {
   }
   for (size_t row = 0; row < table.rows(); ++row) {
     const int32_t index = index_in(categories, category_at(table, row, column));
-    if (one_hot) feature.values[row * categories.size() + static_cast<size_t>(index)] = 1;
-    else feature.values.push_back(static_cast<float>(index));
+    if (one_hot)
+      feature.values[row * categories.size() + static_cast<size_t>(index)] = 1;
+    else
+      feature.values.push_back(static_cast<float>(index));
   }
   return feature;
 }
@@ -208,8 +210,8 @@ HostTensor read_labels(const CsvTable& table, size_t column, int64_t classes, So
 }
 
 HostTensor read_targets(const CsvTable& table, const std::vector<size_t>& columns) {
-  HostTensor y(Dtype::kFloat32, {static_cast<int64_t>(table.rows()),
-                                 static_cast<int64_t>(columns.size())});
+  HostTensor y(Dtype::kFloat32,
+               {static_cast<int64_t>(table.rows()), static_cast<int64_t>(columns.size())});
   for (size_t row = 0; row < table.rows(); ++row) {
     for (size_t i = 0; i < columns.size(); ++i) {
       y.as<float>()[row * columns.size() + i] = number_at(table, row, columns[i]);
@@ -231,7 +233,8 @@ SourceData read_csv_source(const PrepareOptions& options, const ProgressFunction
                                : options.task == "classification";
   if (classes && targets.size() != 1) fail("{}: classes need one target column", options.path);
   data.task = classes ? Task::kClassification : Task::kRegression;
-  if (guessed) data.notes.push_back(fmt::format("task guessed from the target: {}", name_of(data.task)));
+  if (guessed)
+    data.notes.push_back(fmt::format("task guessed from the target: {}", name_of(data.task)));
   for (const size_t column : targets) {
     check_known(table, column);
     data.target_names.push_back(table.names()[column]);

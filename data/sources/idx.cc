@@ -111,7 +111,8 @@ std::map<std::string, std::string> image_files(const std::string& folder) {
   }
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) {
-    if (name.find("images") == std::string::npos || name.find("idx3") == std::string::npos) continue;
+    if (name.find("images") == std::string::npos || name.find("idx3") == std::string::npos)
+      continue;
     const auto [found, added] = files.emplace(split_of(name), name);
     if (added || name == found->second + ".gz") continue;
     fail(ErrorKind::kData, "{}: {} and {} are both images of split '{}'", folder, found->second,
@@ -137,7 +138,8 @@ SourceData read_idx_source(const PrepareOptions& options, const ProgressFunction
   SourceData data;
   std::vector<std::string> used;
   for (const auto& [split, images] : files) {
-    progress({"reading", static_cast<int64_t>(used.size()), 2 * static_cast<int64_t>(files.size())});
+    progress(
+        {"reading", static_cast<int64_t>(used.size()), 2 * static_cast<int64_t>(files.size())});
     const std::string labels = labels_for(folder, images);
     data.splits[split] = read_pair(folder + "/" + images, folder + "/" + labels, classes);
     used.insert(used.end(), {images, labels});

@@ -65,8 +65,10 @@ void list_class(const std::string& root, const std::string& folder, int32_t labe
   std::vector<std::string> names;
   for (const auto& entry : fs::recursive_directory_iterator(root + "/" + folder)) {
     if (!entry.is_regular_file()) continue;
-    if (has_image_name(entry.path())) names.push_back(fs::relative(entry.path(), root).string());
-    else ++skipped;
+    if (has_image_name(entry.path()))
+      names.push_back(fs::relative(entry.path(), root).string());
+    else
+      ++skipped;
   }
   std::sort(names.begin(), names.end());
   for (std::string& name : names) pictures.push_back({std::move(name), label});
@@ -163,7 +165,8 @@ SourceData read_image_folder_source(const PrepareOptions& options,
     ranges[split] = {begin, pictures.size() - begin};
   }
   if (pictures.empty()) fail(ErrorKind::kData, "{}: no PNG or JPEG files here", root);
-  if (skipped > 0) data.notes.push_back(fmt::format("{} files skipped that are no images", skipped));
+  if (skipped > 0)
+    data.notes.push_back(fmt::format("{} files skipped that are no images", skipped));
 
   const ImageInfo info = common_info(root, pictures, progress);
   const int64_t channels = options.channels > 0 ? options.channels : info.grey ? 1 : 3;

@@ -31,8 +31,8 @@ TEST(Npy, ReadsFilesOfNumpy) {
 }
 
 TEST(Npy, WritesTheBytesOfNumpy) {
-  for (const char* name : {"uint8", "int32", "float16", "float32", "complex64", "scalar", "empty",
-                           "bool"}) {
+  for (const char* name :
+       {"uint8", "int32", "float16", "float32", "complex64", "scalar", "empty", "bool"}) {
     const std::string path = fixture(fmt::format("io/{}.npy", name));
     EXPECT_EQ(format_npy(read_npy(path)), read_file(path)) << name;
   }
@@ -78,8 +78,8 @@ TEST(Npz, ReadsFilesOfNumpy) {
 
 TEST(Npz, ReadsBackWhatItWrote) {
   TemporaryFolder folder;
-  const std::map<std::string, HostTensor> arrays = {
-      {"a", counting(Dtype::kFloat32, {100, 3})}, {"b/c", counting(Dtype::kInt8, {})}};
+  const std::map<std::string, HostTensor> arrays = {{"a", counting(Dtype::kFloat32, {100, 3})},
+                                                    {"b/c", counting(Dtype::kInt8, {})}};
   for (const bool compress : {false, true}) {
     write_npz(folder / "a.npz", arrays, compress);
     EXPECT_EQ(read_npz(folder / "a.npz"), arrays);

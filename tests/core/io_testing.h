@@ -40,7 +40,7 @@ class TemporaryFolder {
 
 /// A file under tests/fixtures.
 inline std::string fixture(const std::string& name) {
-  return (std::filesystem::path(MICA_FIXTURES) / name).string();
+  return std::string(MICA_FIXTURES) + "/" + name;
 }
 
 /// Expects run() to throw an Error of this kind whose text holds all the pieces.
