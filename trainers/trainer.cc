@@ -329,15 +329,18 @@ void Trainer::save_last() {
 }
 
 bool Trainer::resume() {
-  const std::string last = folder_.last().string(), previous = folder_.previous().string();
-  if (!fs::exists(last)) return false;
+  std::string path = folder_.last().string();
+  const std::string previous = folder_.previous().string();
+  if (!fs::exists(path)) return false;
+  Checkpoint checkpoint;
   try {
-    restore(load_checkpoint(last), last);
+    checkpoint = load_checkpoint(path);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kData || !fs::exists(previous)) throw;
+    if (!fs::exists(previous)) throw;
     progress_.line(fmt::format("warning: {}; going on from the checkpoint before", error.what()));
-    restore(load_checkpoint(previous), previous);
+    checkpoint = load_checkpoint(path = previous);
   }
+  restore(checkpoint, path);
   return true;
 }
 

@@ -1,0 +1,309 @@
+// Whole runs in small: resuming gives the same bits, checkpoints give the same bytes, and what is
+// wrong is told.
+#include "trainers/trainer.h"
+
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/base/error.h"
+#include "core/io/hdf5.h"
+#include "core/runtime/parallel.h"
+
+namespace mica::trainers {
+namespace {
+namespace fs = std::filesystem;
+using testing::HasSubstr;
+
+constexpr const char* kConfig =
+    "seed: 3\n"
+    "data: {path: unused.h5, batch_size: 8, normalize: unit}\n"
+    "model:\n"
+    "  - conv2d: {out: 4, kernel: 3, padding: 1}\n"
+    "  - batch_norm\n"
+    "  - relu\n"
+    "  - max_pool2d: 2\n"
+    "  - flatten\n"
+    "  - dropout: 0.3\n"
+    "  - linear: 3\n"
+    "loss: cross_entropy\n"
+    "optimizer: {adam: {lr: 0.01}, schedule: cosine}\n"
+    "train: {epochs: 3, checkpoint_seconds: 0}\n";
+
+// 44 images of 6 x 6: the class says which third of the rows is bright.
+data::Split images(int64_t count, int64_t first) {
+  data::Split split{HostTensor(uint8, {count, 6, 6, 1}), HostTensor(int32, {count})};
+  for (int64_t i = 0; i < count; ++i) {
+    const int32_t label = static_cast<int32_t>((first + i) * 7 % 3);
+    split.y.as<int32_t>()[static_cast<size_t>(i)] = label;
+    for (int64_t p = 0; p < 36; ++p) {
+      const int64_t noise = (first + i) * 37 % 101 * (p + 3) % 97;
+      split.x.as<uint8_t>()[static_cast<size_t>(i * 36 + p)] =
+          static_cast<uint8_t>(noise + (p / 12 == label ? 120 : 0));
+    }
+  }
+  return split;
+}
+
+std::shared_ptr<const data::Dataset> dataset(int64_t train_count = 44) {
+  data::DatasetInfo info;
+  info.class_names = {"top", "middle", "bottom"};
+  return data::Dataset::from_memory(
+      info, {{"train", images(train_count, 0)}, {"val", images(12, 100)}, {"test", images(15, 200)}});
+}
+
+std::string read_file(const fs::path& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+class TrainerTest : public testing::Test {
+ protected:
+  TrainerTest() : progress_(stderr, Progress::Mode::kNone) {}
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) /
+            testing::UnitTest::GetInstance()->current_test_info()->name();
+    fs::remove_all(root_);
+  }
+  void TearDown() override {
+    set_threads(0);
+    fs::remove_all(root_);
+  }
+
+  RunConfig config(const std::vector<std::string>& overrides = {}) {
+    return parse_config(kConfig, "c.yaml", "/", overrides);
+  }
+
+  trainers::Setup setup(const RunConfig& config, std::shared_ptr<const data::Dataset> data = dataset()) {
+    trainers::Setup setup;
+    setup.network = build_network(config, data->sample_shape(), 3);
+    setup.normalization = data::normalization(*data, config.data.normalize);
+    setup.data.dataset = std::move(data);
+    return setup;
+  }
+
+  // Runs to the end; the run's folder.
+  RunFolder run(const std::string& name, const RunConfig& config, bool resume = false) {
+    const RunFolder folder{root_ / name};
+    folder.create();
+    const StopSignals signals;
+    Trainer trainer(config, setup(config), folder, progress_, signals);
+    EXPECT_EQ(resume, resume && trainer.resume());
+    EXPECT_EQ(trainer.run(), 0);
+    return folder;
+  }
+
+  fs::path root_;
+  Progress progress_;
+};
+
+TEST_F(TrainerTest, LearnsAndWritesItsFiles) {
+  const RunConfig settings = config({"train.epochs=15"});
+  const RunFolder folder = run("a", settings);
+  for (const fs::path& file : {folder.last(), folder.best(), folder.path / "metrics.csv",
+                               folder.path / "metrics.jsonl"}) {
+    EXPECT_TRUE(fs::exists(file)) << file;
+  }
+  const Checkpoint best = load_checkpoint(folder.best().string());
+  EXPECT_EQ(best.state.best_epoch, best.state.epoch);
+  EXPECT_GT(best.state.best, 0.8);  // accuracy on val; chance is 1/3
+  EXPECT_EQ(best.class_names[1], "middle");
+  EXPECT_THAT(read_file(folder.path / "metrics.csv"),
+              HasSubstr("epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,lr,"));
+}
+
+TEST_F(TrainerTest, EqualRunsWriteEqualBytesWithAnyNumberOfThreads) {
+  const RunConfig settings = config();
+  set_threads(1);
+  const RunFolder one = run("a", settings);
+  set_threads(2);
+  const RunFolder two = run("b", settings);
+  EXPECT_EQ(read_file(one.last()), read_file(two.last()));
+  EXPECT_EQ(read_file(one.best()), read_file(two.best()));
+  const RunFolder other = run("c", config({"seed=4"}));
+  EXPECT_NE(read_file(one.last()), read_file(other.last()));
+}
+
+// Every step of the run is stopped at once, by the signal a user sends.
+TEST_F(TrainerTest, StoppedAtEveryStepItEndsWithTheSameBytes) {
+  for (const int threads : {1, 2}) {
+    set_threads(threads);
+    const RunConfig settings = config();
+    const RunFolder whole = run(fmt::format("whole{}", threads), settings);
+    const RunFolder parts{root_ / fmt::format("parts{}", threads)};
+    parts.create();
+    int stops = 0;
+    while (true) {
+      const StopSignals signals;
+      Trainer trainer(settings, setup(settings), parts, progress_, signals);
+      EXPECT_EQ(trainer.resume(), stops > 0);
+      std::raise(stops % 2 == 0 ? SIGINT : SIGTERM);
+      const int code = trainer.run();
+      if (code == 0) break;
+      EXPECT_EQ(code, stops % 2 == 0 ? 130 : 143);
+      ++stops;
+      ASSERT_EQ(trainer.state().step, stops);
+    }
+    EXPECT_EQ(stops, 18);  // 3 epochs of 6 batches
+    EXPECT_EQ(read_file(whole.last()), read_file(parts.last()));
+    EXPECT_EQ(read_file(whole.best()), read_file(parts.best()));
+  }
+}
+
+TEST_F(TrainerTest, ADeadRunGoesOnFromItsLastCheckpoint) {
+  const RunConfig settings = config();
+  const RunFolder whole = run("whole", settings);
+  // What kill -9 after step 8 leaves behind: a checkpoint of step 7, rows of metrics from later.
+  const RunFolder dead{root_ / "dead"};
+  dead.create();
+  for (int stops = 0; stops < 7; ++stops) {
+    const StopSignals signals;
+    Trainer trainer(settings, setup(settings), dead, progress_, signals);
+    trainer.resume();
+    std::raise(SIGINT);
+    trainer.run();
+  }
+  std::ofstream(dead.path / "metrics.jsonl", std::ios::app) << "{\"step\": 12}\n{\"ste";
+  run("dead", settings, true);
+  EXPECT_EQ(read_file(whole.last()), read_file(dead.last()));
+  EXPECT_THAT(read_file(dead.path / "metrics.jsonl"), testing::Not(HasSubstr("{\"step\": 12}")));
+}
+
+TEST_F(TrainerTest, FallsBackToTheCheckpointBefore) {
+  const RunConfig settings = config();
+  const RunFolder folder = run("a", settings);
+  const std::string whole = read_file(folder.last());
+  ASSERT_TRUE(fs::exists(folder.previous()));
+  fs::resize_file(folder.last(), whole.size() / 2);
+  run("a", settings, true);
+  EXPECT_EQ(read_file(folder.last()), whole);
+}
+
+TEST_F(TrainerTest, TrainsOnWhenGivenMoreEpochs) {
+  run("a", config({"optimizer.schedule=constant"}));
+  const RunFolder folder = run("a", config({"optimizer.schedule=constant", "train.epochs=5"}), true);
+  const RunFolder whole = run("b", config({"optimizer.schedule=constant", "train.epochs=5"}));
+  EXPECT_EQ(read_file(folder.last()), read_file(whole.last()));
+}
+
+TEST_F(TrainerTest, StopsEarly) {
+  // Without steps and without running statistics, nothing gets better.
+  const RunFolder folder = run("a", config({"model[1]=relu", "optimizer.adam.lr=0",
+                                            "train.epochs=50", "train.patience=2"}));
+  EXPECT_EQ(load_checkpoint(folder.last().string()).state.epoch, 3);
+}
+
+TEST_F(TrainerTest, RefusesToResumeWhatIsNotItsOwn) {
+  const RunFolder folder = run("a", config());
+  const StopSignals signals;
+  const auto error_of = [&](const RunConfig& settings, trainers::Setup parts) -> std::string {
+    try {
+      Trainer trainer(settings, std::move(parts), folder, progress_, signals);
+      trainer.resume();
+      return "";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  const RunConfig other_rate = config({"optimizer.adam.lr=0.5"});
+  EXPECT_THAT(error_of(other_rate, setup(other_rate)),
+              HasSubstr("last.h5: cannot resume with another 'optimizer.adam.lr'"));
+  const RunConfig same = config();
+  EXPECT_THAT(error_of(same, setup(same, dataset(40))),
+              HasSubstr("last.h5: was trained on other data"));
+}
+
+TEST_F(TrainerTest, RefusesWeightsOfAnotherModel) {
+  const RunFolder folder = run("a", config());
+  const RunConfig other = config({"model[0].conv2d.out=5"});
+  const StopSignals signals;
+  Trainer trainer(other, setup(other), folder, progress_, signals);
+  try {
+    trainer.init_from(folder.last().string());
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kData);
+    EXPECT_THAT(error.what(), HasSubstr("last.h5: a checkpoint of another model: "));
+    EXPECT_THAT(error.what(), HasSubstr("0.weight"));
+  }
+}
+
+TEST_F(TrainerTest, StopsWhenTheLossIsNoNumber) {
+  const RunConfig settings = config({"optimizer={sgd: {lr: 1e30}}"});
+  const StopSignals signals;
+  const RunFolder folder{root_ / "a"};
+  folder.create();
+  Trainer trainer(settings, setup(settings), folder, progress_, signals);
+  try {
+    trainer.run();
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kDiverged);
+    EXPECT_THAT(error.what(), testing::ContainsRegex("step [0-9]+ \\(epoch 1, batch [0-9]+\\): "
+                                                     "the loss is (nan|inf|-nan)"));
+  }
+}
+
+TEST_F(TrainerTest, ChecksTheMonitorBeforeItStarts) {
+  const RunConfig settings = config({"train.monitor=val.r2"});
+  const StopSignals signals;
+  EXPECT_THROW(Trainer(settings, setup(settings), {root_}, progress_, signals), Error);
+}
+
+TEST(Checkpoint, RoundTripsEverything) {
+  Checkpoint checkpoint;
+  checkpoint.model = {{"0.weight", Array::from(std::vector<float>{1, 2, 3, 4}, {2, 2})}};
+  checkpoint.example_shape = {28, 28, 1};
+  checkpoint.normalization.mean = {33.3};
+  checkpoint.normalization.std = {78.6};
+  checkpoint.task = "classification";
+  checkpoint.class_names = {"a", "b"};
+  checkpoint.optimizer = {{"0.weight.momentum", Array::from(std::vector<float>{5}, {1})},
+                          {"steps", Array::scalar(7, int64)}};
+  checkpoint.state = {.step = 7, .epoch = 1, .batch = 2, .samples = 9, .loss_sum = 0.1,
+                      .correct = 4, .best = 0.75, .best_epoch = 1, .reports_since_best = 0};
+  checkpoint.data_fingerprint = "abc";
+  checkpoint.config = "seed: 1\n";
+  const std::string path = testing::TempDir() + "/round_trip.h5";
+  save_checkpoint(checkpoint, path);
+  const std::string bytes = read_file(path);
+  const Checkpoint again = load_checkpoint(path);
+  EXPECT_EQ(again.model.at("0.weight").to_vector<float>(), (std::vector<float>{1, 2, 3, 4}));
+  EXPECT_EQ(again.optimizer.at("steps").item<int64_t>(), 7);
+  EXPECT_TRUE(equal_fields(again.state, checkpoint.state));
+  EXPECT_TRUE(equal_fields(again.normalization, checkpoint.normalization));
+  EXPECT_EQ(again.class_names, checkpoint.class_names);
+  EXPECT_EQ(again.example_shape, checkpoint.example_shape);
+  EXPECT_EQ(again.config, checkpoint.config);
+  save_checkpoint(again, path);
+  EXPECT_EQ(read_file(path), bytes);
+  fs::remove(path);
+}
+
+TEST(Checkpoint, RefusesOtherFiles) {
+  const std::string path = testing::TempDir() + "/not_a_checkpoint.h5";
+  const auto error_of = [&]() -> std::string {
+    try {
+      load_checkpoint(path);
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kData);
+      return error.what();
+    }
+  };
+  EXPECT_THAT(error_of(), HasSubstr("not_a_checkpoint.h5: no such file"));
+  std::ofstream(path) << "text";
+  EXPECT_THAT(error_of(), HasSubstr("not_a_checkpoint.h5: is no HDF5 file"));
+  Hdf5Writer out;
+  out.set_attribute("/", "format", "mica-dataset");
+  out.save(path);
+  EXPECT_THAT(error_of(), HasSubstr("this is a data set, not a checkpoint"));
+  fs::remove(path);
+}
+
+}  // namespace
+}  // namespace mica::trainers
