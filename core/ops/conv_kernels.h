@@ -1,8 +1,9 @@
-// What the CPU kernels of convolution share: the geometry, and the two ways to compute.
+// What the CPU kernels of convolution share: the geometry, and the three ways to compute.
 //
-// The im2col path works everywhere and in float32 and float64; the oneDNN path is for float32.
-// Both compute the three products of a convolution: forward, by input, by weight. All arrays are
-// contiguous, images NHWC and weights OHWI. Neither depends on the number of threads.
+// The im2col path works everywhere and in float32 and float64; the others are for float32 and
+// some machines. All compute the three products of a convolution: forward, by input, by weight.
+// All arrays are contiguous, images NHWC and weights OHWI. None of it depends on the number of
+// threads.
 #pragma once
 
 #include <algorithm>
@@ -46,6 +47,13 @@ bool conv_input_dnnl(const ConvGeometry& geometry, const float* cotangent, const
                      float* dx);
 bool conv_weight_dnnl(const ConvGeometry& geometry, const float* x, const float* cotangent,
                       float* dweight);
+
+/// The same with an image per SIMD lane; false where that is not possible.
+bool conv_lanes(const ConvGeometry& geometry, const float* x, const float* weight, float* y);
+bool conv_input_lanes(const ConvGeometry& geometry, const float* cotangent, const float* weight,
+                      float* dx);
+bool conv_weight_lanes(const ConvGeometry& geometry, const float* x, const float* cotangent,
+                       float* dweight);
 
 /// out = parts[0] + parts[1] + ..., each of `size` elements, added in this order.
 template <class T>

@@ -1,0 +1,113 @@
+#include "core/plan/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/eval/eval.h"
+#include "core/ops/create.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/matmul.h"
+#include "core/ops/random.h"
+#include "core/ops/reduce.h"
+#include "core/ops/view.h"
+#include "core/runtime/parallel.h"
+#include "core/transform/grad.h"
+
+namespace mica {
+namespace {
+
+using ::testing::ElementsAre;
+
+std::shared_ptr<const Plan> plan_of(const Arrays& roots) {
+  return find_plan(trace_graph(roots).graph);
+}
+
+TEST(PlanTest, NumbersAreArguments) {
+  Array w = ones({4});
+  eval(w);
+  const auto step = [&](float lr) {
+    w = w - lr * (w * 2 + 1);
+    eval(w);
+  };
+  step(0.5f);
+  const size_t misses = plan_cache_use().misses;
+  for (int i = 0; i < 10; ++i) step(0.1f * static_cast<float>(i));
+  EXPECT_EQ(plan_cache_use().misses, misses);
+}
+
+TEST(PlanTest, ChainsBecomeOneStep) {
+  const Array x = ones({100});
+  eval(x);
+  EXPECT_EQ(plan_of({tanh(x * 2 + 1) - x})->steps.size(), 1u);
+  // Both results come out of one pass.
+  const Array y = exp(x);
+  EXPECT_EQ(plan_of({y, y * 2})->steps.size(), 1u);
+}
+
+TEST(PlanTest, EqualNodesAreMergedAndViewsAreFree) {
+  const Array x = ones({6});
+  eval(x);
+  EXPECT_EQ(plan_of({sum(x) + sum(x)})->steps.size(), 2u);
+  EXPECT_EQ(plan_of({sum(transpose(reshape(x * 2, {2, 3})), {1})})->steps.size(), 3u);
+}
+
+TEST(PlanTest, ReusesMemoryInPlace) {
+  const int64_t n = 1 << 16;
+  Array x = ones({n});
+  eval(x);
+  Array y = x;
+  // Sums between the chains keep them apart.
+  for (int i = 0; i < 10; ++i) y = y * 2 + sum(y);
+  const auto plan = plan_of({sum(y)});
+  EXPECT_LE(plan->arena_bytes, static_cast<size_t>(2 * n * 4 + 4096));
+}
+
+TEST(PlanTest, GroupsNeverWaitForEachOtherInACircle) {
+  // a feeds b directly and through a sum: the two may not share one pass.
+  const Array x = array({1.0f, 2.0f, 3.0f});
+  const Array a = x * 2;
+  const Array b = a + sum(a);
+  EXPECT_THAT((b * a).to_vector<float>(), ElementsAre(28, 64, 108));
+  const Array c = broadcast_to(sum(a * b), {3});
+  EXPECT_THAT((a + c).to_vector<float>(), ElementsAre(202, 204, 206));
+}
+
+TEST(PlanTest, LongChainsAreCut) {
+  Array x = ones({5});
+  for (int i = 0; i < 1000; ++i) x = x + 1;
+  const auto plan = plan_of({x});
+  EXPECT_GT(plan->steps.size(), 10u);
+  EXPECT_EQ(x.to_vector<float>()[4], 1001);
+}
+
+TEST(PlanTest, SameBitsWithoutFusionAndOnAnyNumberOfThreads) {
+  const Array x = random::normal({257, 130}, random::key(3));
+  const Array w = random::normal({130, 77}, random::key(4));
+  eval(x, w);
+  const auto run = [&] {
+    const UnaryFunction loss = [&](const Array& v) { return mean(square(tanh(matmul(x, v)) - 0.5f)); };
+    return grad(loss)(w).to_bytes();
+  };
+  const auto reference = run();
+  set_fusion(false);
+  EXPECT_EQ(run(), reference);
+  set_fusion(true);
+  set_threads(1);
+  EXPECT_EQ(run(), reference);
+  set_threads(2);
+  EXPECT_EQ(run(), reference);
+  set_threads(0);
+}
+
+TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
+  const Array x = astype(random::normal({1000}, random::key(1)), float16);
+  eval(x);
+  const auto run = [&] { return (exp(x) * x + 0.1f).to_bytes(); };
+  const auto fused = run();
+  set_fusion(false);
+  EXPECT_EQ(run(), fused);
+  set_fusion(true);
+}
+
+}  // namespace
+}  // namespace mica
