@@ -113,7 +113,7 @@ void reduce_blocks(const T* x, int64_t outer, int64_t length, int64_t inner, int
 // Reduces the middle axis completely.
 template <class T, class C>
 void reduce_middle(const T* x, int64_t outer, int64_t length, int64_t inner, T* out) {
-  const int64_t block = inner == 1 ? 8192 : std::clamp<int64_t>(65536 / inner, 16, 256);
+  const int64_t block = inner == 1 ? 1024 : std::clamp<int64_t>(65536 / inner, 16, 64);
   if (length <= block) return reduce_blocks<T, C>(x, outer, length, inner, block, out);
   const int64_t blocks = (length + block - 1) / block;
   const Buffer scratch = Buffer::allocate(static_cast<size_t>(outer * blocks * inner) * sizeof(T));
