@@ -21,17 +21,17 @@ class ActivationWith : public ModuleWith<Self> {
   double flops(const Shape& input) const override { return static_cast<double>(size_of(input)); }
 };
 
-#define ACTIVATION(name, Type, doc)                                     \
-  using mica::name;                                                     \
-  struct Type##Config {                                                 \
-    NO_FIELDS(Type##Config)                                             \
-  };                                                                    \
-  class Type : public ActivationWith<Type> {                            \
-   public:                                                              \
-    Type() = default;                                                   \
-    explicit Type(const Type##Config&) {}                               \
-    NO_FIELDS(Type)                                                     \
-    Array forward(const Array& x) override { return mica::name(x); }    \
+#define ACTIVATION(name, Type, doc)                                  \
+  using mica::name;                                                  \
+  struct Type##Config {                                              \
+    NO_FIELDS(Type##Config)                                          \
+  };                                                                 \
+  class Type : public ActivationWith<Type> {                         \
+   public:                                                           \
+    Type() = default;                                                \
+    explicit Type(const Type##Config&) {}                            \
+    NO_FIELDS(Type)                                                  \
+    Array forward(const Array& x) override { return mica::name(x); } \
   };
 #define ACTIVATION_WITH(name, Type, FieldType, field, initial, value, doc)               \
   inline Array name(const Array& x, FieldType field = initial) { return value; }         \

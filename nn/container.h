@@ -19,8 +19,7 @@ class Sequential : public Module {
   explicit Sequential(std::vector<ModulePointer> layers) : layers_(std::move(layers)) {}
   template <std::derived_from<Module>... Layers>
     requires(sizeof...(Layers) > 0)
-  explicit Sequential(Layers... layers)
-      : layers_{std::make_shared<Layers>(std::move(layers))...} {}
+  explicit Sequential(Layers... layers) : layers_{std::make_shared<Layers>(std::move(layers))...} {}
 
   void add(ModulePointer layer) { layers_.push_back(std::move(layer)); }
   const std::vector<ModulePointer>& layers() const { return layers_; }
@@ -40,7 +39,8 @@ struct FlattenConfig {
   NO_FIELDS(FlattenConfig)
 };
 
-/// (batch, ...) -> (batch, everything else), in row-major order: NHWC images by pixel, then channel.
+/// (batch, ...) -> (batch, everything else), in row-major order: NHWC images by pixel, then
+/// channel.
 class Flatten : public ModuleWith<Flatten> {
  public:
   Flatten() = default;

@@ -36,8 +36,8 @@ Shape pooled_shape(const Shape& input, const Pool2dOptions& options, const char*
   check_image(input, layer);
   Shape shape = input;
   for (size_t axis = 0; axis < 2; ++axis) {
-    shape[axis + 1] = window_count(input, axis, options.kernel, options.stride, options.padding,
-                                   {1, 1}, layer);
+    shape[axis + 1] =
+        window_count(input, axis, options.kernel, options.stride, options.padding, {1, 1}, layer);
   }
   return shape;
 }

@@ -34,8 +34,8 @@ Array he_uniform(const Shape& shape, const Array& key);
 Array he_normal(const Shape& shape, const Array& key);
 /// U(-a, a), a = 1 / sqrt(fan_in): what PyTorch gives the weights and biases of its layers.
 Array fan_in_uniform(const Shape& shape, int64_t fan_in, const Array& key);
-/// Saxe et al. 2014: with the axes after the first flattened, the rows are orthonormal (the columns,
-/// where there are more rows than columns), times `gain`. Evaluates; cost rows x columns x
+/// Saxe et al. 2014: with the axes after the first flattened, the rows are orthonormal (the
+/// columns, where there are more rows than columns), times `gain`. Evaluates; cost rows x columns x
 /// min(rows, columns) on one thread.
 Array orthogonal(const Shape& shape, const Array& key, double gain = 1);
 

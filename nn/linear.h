@@ -40,7 +40,8 @@ struct EmbeddingConfig {
   int64_t count = 0;
   int64_t size = 0;
   FIELDS(EmbeddingConfig, count, size)
-  static constexpr FieldInfo kFieldInfo[] = {{"vectors in the table", 1}, {"length of a vector", 1}};
+  static constexpr FieldInfo kFieldInfo[] = {{"vectors in the table", 1},
+                                             {"length of a vector", 1}};
 };
 
 /// Rows of a table: (...) integers in [0, count) -> (..., size).

@@ -104,8 +104,8 @@ Array huber(const Array& prediction, const Array& target, const HuberOptions& op
   check_same_shape(prediction, target, "huber");
   const double delta = options.delta;
   const Array distance = abs(prediction - target);
-  const Array losses = where(distance <= delta, 0.5 * square(distance),
-                             delta * (distance - 0.5 * delta));
+  const Array losses =
+      where(distance <= delta, 0.5 * square(distance), delta * (distance - 0.5 * delta));
   return reduce(losses, options.reduction, "huber");
 }
 

@@ -4,8 +4,8 @@
 //   Array each = nn::mse(prediction, target, {.reduction = "none"});
 //
 // Class losses take scores (..., classes) and integer labels (...); the others take two arrays of
-// the same shape. `reduction` is "mean", "sum" or "none" (a loss for each element or label); mean of
-// a class loss divides by the summed weight of the labels that count. A wrong shape or reduction
+// the same shape. `reduction` is "mean", "sum" or "none" (a loss for each element or label); mean
+// of a class loss divides by the summed weight of the labels that count. A wrong shape or reduction
 // throws Error. Functions build graph and may be called from any thread.
 #pragma once
 
@@ -21,8 +21,8 @@ namespace mica::nn {
 enum class TargetKind { kLabels, kValues };
 
 struct NllOptions {
-  std::vector<double> weight = {};    // a factor for each class; none given: 1
-  int64_t ignore_index = -100;        // labels that do not count
+  std::vector<double> weight = {};  // a factor for each class; none given: 1
+  int64_t ignore_index = -100;      // labels that do not count
   std::string reduction = "mean";
   FIELDS(NllOptions, weight, ignore_index, reduction)
   static constexpr FieldInfo kFieldInfo[] = {

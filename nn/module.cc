@@ -3,12 +3,15 @@
 #include <fnmatch.h>
 
 #include "core/base/error.h"
+#include "core/io/hdf5.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/transform/grad.h"
 
 namespace mica::nn {
 namespace {
+
+const std::string kGroup = "/model";
 
 std::string join(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
@@ -130,8 +133,10 @@ int Module::set_frozen(const std::string& pattern, bool frozen) {
   for (const Parameter& p : parameters) {
     if (fnmatch(pattern.c_str(), p.name.c_str(), 0) != 0) continue;
     ++matched;
-    if (frozen) p.owner->frozen_.insert(p.own_name);
-    else p.owner->frozen_.erase(p.own_name);
+    if (frozen)
+      p.owner->frozen_.insert(p.own_name);
+    else
+      p.owner->frozen_.erase(p.own_name);
   }
   if (matched == 0) {
     fail("[{}] no parameter of {} matches '{}'", frozen ? "freeze" : "unfreeze", type_name(),
@@ -164,6 +169,27 @@ void Module::load_state(const NamedArrays& state) {
   for (const auto& [name, array] : wanted) *array = astype(state.at(name), array->dtype());
 }
 
+void Module::save(const std::string& path) const {
+  Hdf5Writer out;
+  out.create_group(kGroup);
+  for (const auto& [name, array] : state()) out.write(kGroup + "/" + name, to_host(array));
+  out.save(path);
+}
+
+void Module::load(const std::string& path) {
+  const Hdf5Reader in(path);
+  if (!in.is_group(kGroup)) fail(ErrorKind::kData, "{}: no group {} with weights", path, kGroup);
+  NamedArrays state;
+  for (const std::string& name : in.list(kGroup)) {
+    state[name] = to_array(in.read(kGroup + "/" + name));
+  }
+  try {
+    load_state(state);
+  } catch (const Error& error) {
+    fail(ErrorKind::kData, "{}: {}", path, error.what());
+  }
+}
+
 void Module::print(std::string& out, const std::string& name, int depth) const {
   out.append(2 * static_cast<size_t>(depth), ' ');
   if (!name.empty()) out += name + ": ";
@@ -171,8 +197,8 @@ void Module::print(std::string& out, const std::string& name, int depth) const {
   std::string settings, arrays;
   std::vector<std::pair<std::string, const Module*>> children;
   for (const Member& member : const_members()) {
-    if (const auto* text = std::get_if<std::string>(&member.value)) {
-      settings += fmt::format("{}{}={}", settings.empty() ? "" : ", ", member.name, *text);
+    if (const auto* setting = std::get_if<std::function<std::string()>>(&member.value)) {
+      settings += fmt::format("{}{}={}", settings.empty() ? "" : ", ", member.name, (*setting)());
     } else if (Array* const* array = std::get_if<Array*>(&member.value)) {
       if (!(*array)->defined()) continue;
       arrays += fmt::format("{} {}{}", arrays.empty() ? "" : ",", member.name,
@@ -196,8 +222,7 @@ std::string Module::to_string() const {
   return out;
 }
 
-std::pair<Arrays, NamedArrays> value_and_grad_of(Module& module,
-                                                 const std::function<Arrays()>& f) {
+std::pair<Arrays, NamedArrays> value_and_grad_of(Module& module, const std::function<Arrays()>& f) {
   const NamedPointers parameters = module.named_trainable_parameters();
   const NamedPointers buffers = module.named_buffers();
   if (parameters.empty()) fail("[value_and_grad] {} has no parameter to train", module.type_name());

@@ -49,11 +49,10 @@ using ModulePointer = std::shared_ptr<Module>;
 using NamedArrays = std::map<std::string, Array>;
 using NamedPointers = std::vector<std::pair<std::string, Array*>>;
 
-/// One entry of a module's FIELDS.
+/// One entry of a module's FIELDS: a parameter, a buffer, a child, or a setting's printer.
 struct Member {
   std::string name;
-  /// A parameter, a buffer, a child, or a setting's text.
-  std::variant<Array*, Buffer*, Module*, std::string> value;
+  std::variant<Array*, Buffer*, Module*, std::function<std::string()>> value;
 };
 
 class Module {
@@ -97,6 +96,11 @@ class Module {
   /// Throws, leaving the module as it was, for missing or unknown names and other shapes. Values
   /// are converted to the dtype they replace.
   void load_state(const NamedArrays& state);
+  /// Writes state() as the datasets /model/<name> of an HDF5 file, in one step.
+  void save(const std::string& path) const;
+  /// The inverse of save; reads the weights out of a checkpoint of `mica train` as well. Errors
+  /// name the file.
+  void load(const std::string& path);
 
   /// The tree with settings and parameter counts, a line for each module.
   std::string to_string() const;
@@ -131,17 +135,18 @@ void add_member(std::vector<Member>& members, std::string name, T& field) {
     members.push_back({std::move(name), static_cast<Module*>(&field)});
   } else if constexpr (requires { static_cast<Module*>(field.get()); }) {
     if (field) members.push_back({std::move(name), static_cast<Module*>(field.get())});
-  } else if constexpr (requires { static_cast<Module*>(field.front().get()); } ||
-                       requires { static_cast<Module*>(&field.front()); }) {
+  } else if constexpr (
+      requires { static_cast<Module*>(field.front().get()); } ||
+      requires { static_cast<Module*>(&field.front()); }) {
     for (size_t i = 0; i < field.size(); ++i) {
       add_member(members, fmt::format("{}.{}", name, i), field[i]);
     }
   } else if constexpr (HasFields<T>) {
     for_each_field(field, [&](std::string_view inner, const auto& value) {
-      members.push_back({std::string(inner), fmt::format("{}", value)});
+      members.push_back({std::string(inner), [&value] { return fmt::format("{}", value); }});
     });
   } else {
-    members.push_back({std::move(name), fmt::format("{}", field)});
+    members.push_back({std::move(name), [&field] { return fmt::format("{}", field); }});
   }
 }
 

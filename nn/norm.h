@@ -18,10 +18,9 @@ struct BatchNormConfig {
   double momentum = 0.1;
   bool affine = true;
   FIELDS(BatchNormConfig, eps, momentum, affine)
-  static constexpr FieldInfo kFieldInfo[] = {
-      {"added to the variance", 0},
-      {"share of the batch in the running statistics", 0, 1},
-      {"train a scale and a shift for each channel"}};
+  static constexpr FieldInfo kFieldInfo[] = {{"added to the variance", 0},
+                                             {"share of the batch in the running statistics", 0, 1},
+                                             {"train a scale and a shift for each channel"}};
 };
 
 /// Ioffe & Szegedy 2015. y = (x - mean) / sqrt(var + eps) * weight + bias with mean and (biased)
@@ -33,8 +32,8 @@ class BatchNorm : public ModuleWith<BatchNorm> {
   BatchNorm(const BatchNormConfig& config, const Shape& input, const Array& key);
 
   BatchNormConfig config;
-  Array weight, bias;                 // (channels,), undefined unless affine
-  Buffer running_mean, running_var;   // (channels,)
+  Array weight, bias;                // (channels,), undefined unless affine
+  Buffer running_mean, running_var;  // (channels,)
   FIELDS(BatchNorm, config, weight, bias, running_mean, running_var)
 
   Array forward(const Array& x) override;

@@ -115,8 +115,10 @@ void Optimizer::load_state(const NamedArrays& state) {
     if (dot == std::string::npos) fail("[load_state] '{}' is not state of an optimizer", name);
     Slot& slot = slots[name.substr(0, dot)];
     const std::string key = name.substr(dot + 1);
-    if (key == kStep) slot.step = read_count(name, value);
-    else slot.state[key] = value;
+    if (key == kStep)
+      slot.step = read_count(name, value);
+    else
+      slot.state[key] = value;
   }
   const State wanted = rule_->init(Array(0.0f));  // only its names are looked at
   for (const auto& [name, slot] : slots) {

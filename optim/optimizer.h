@@ -8,8 +8,9 @@
 //   eval(model.named_parameters()..., optimizer.state_arrays());
 //
 // update() only builds graph: new parameters and state are lazy until they are evaluated. What
-// depends on the step (learning rate, bias corrections) is computed on the host in double and enters
-// the graph as scalars, so that all steps share one plan. An Optimizer belongs to one thread.
+// depends on the step (learning rate, bias corrections) is computed on the host in double and
+// enters the graph as scalars, so that all steps share one plan. An Optimizer belongs to one
+// thread.
 #pragma once
 
 #include <cstdint>

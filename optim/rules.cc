@@ -107,9 +107,7 @@ Array RmsProp::update(const Array& p, Array g, State& s, const Arrays& c) const 
   return p - c[0] * s["momentum"];
 }
 
-State Adagrad::init(const Array& p) const {
-  return {{"sum", zeros_like(p) + initial_accumulator}};
-}
+State Adagrad::init(const Array& p) const { return {{"sum", zeros_like(p) + initial_accumulator}}; }
 
 Arrays Adagrad::scalars(double lr, int64_t step) const {
   return {lr / (1 + static_cast<double>(step - 1) * lr_decay)};

@@ -62,9 +62,8 @@ struct PolynomialConfig {
   double end = 0;
   double epochs = 0;
   FIELDS(PolynomialConfig, power, end, epochs)
-  static constexpr FieldInfo kFieldInfo[] = {{"exponent", 0},
-                                             {"factor of the learning rate at the end", 0},
-                                             {"length; 0: to the end", 0}};
+  static constexpr FieldInfo kFieldInfo[] = {
+      {"exponent", 0}, {"factor of the learning rate at the end", 0}, {"length; 0: to the end", 0}};
   Schedule build(const ScheduleSpan& span) const {
     return polynomial(span.lr, span.lr * end, span.steps, power);
   }

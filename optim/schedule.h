@@ -38,8 +38,8 @@ Schedule join(std::vector<Schedule> schedules, std::vector<int64_t> boundaries);
 
 /// How long a schedule has, and from where.
 struct ScheduleSpan {
-  double lr = 0;                // the optimizer's learning rate
-  int64_t steps = 1;            // until the schedule's end
+  double lr = 0;      // the optimizer's learning rate
+  int64_t steps = 1;  // until the schedule's end
   int64_t steps_per_epoch = 1;
 };
 

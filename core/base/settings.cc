@@ -60,19 +60,19 @@ std::string Setting::print() const {
 }
 
 std::string Setting::problem() const {
-  return std::visit(
-      Overloaded{
-          [](bool*) { return std::string(); },
-          [&](std::string* text) {
-            if (info.choices.empty() || is_choice(info.choices, *text)) return std::string();
-            return fmt::format("must be one of {}, got '{}'", info.choices, *text);
-          },
-          [&](auto* number) {
-            if (in_range(info, *number)) return std::string();
-            return fmt::format("{}, got {}", range_text(info), *number);
-          },
-      },
-      value);
+  return std::visit(Overloaded{
+                        [](bool*) { return std::string(); },
+                        [&](std::string* text) {
+                          if (info.choices.empty() || is_choice(info.choices, *text))
+                            return std::string();
+                          return fmt::format("must be one of {}, got '{}'", info.choices, *text);
+                        },
+                        [&](auto* number) {
+                          if (in_range(info, *number)) return std::string();
+                          return fmt::format("{}, got {}", range_text(info), *number);
+                        },
+                    },
+                    value);
 }
 
 void check_settings(std::span<const Setting> settings, std::string_view owner) {

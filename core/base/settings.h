@@ -36,7 +36,7 @@ struct FieldInfo {
   std::string_view choices = "";  // allowed texts, as in "none|mean|sum"
 };
 
-using Pair = std::array<int64_t, 2>;           // in a config a single number stands for both
+using Pair = std::array<int64_t, 2>;  // in a config a single number stands for both
 using NumberPair = std::array<double, 2>;
 using SettingPointer = std::variant<bool*, int64_t*, double*, std::string*, Pair*, NumberPair*,
                                     std::vector<int64_t>*, std::vector<double>*>;

@@ -1,5 +1,6 @@
 // Every row of activations.def by itself: its first and second derivative against differences.
-// Values are held to PyTorch by layers_test.cc, which fails for a row without a fixture.
+// Values of most are held to PyTorch's by layers_test.cc, those of elementwise rows to a float64
+// reference by the conformance tests of core.
 #include <gtest/gtest.h>
 
 #include "core/ops/elementwise.h"

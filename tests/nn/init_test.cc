@@ -24,7 +24,7 @@ double deviation(const Array& x) { return std::sqrt(var(x).item<double>()); }
 double largest(const Array& x) { return max(abs(x)).item<double>(); }
 
 TEST(Init, FansCountTheWindow) {
-  EXPECT_EQ(init::fans_of({8, 5, 3, 4}).in, 60);   // OHWI
+  EXPECT_EQ(init::fans_of({8, 5, 3, 4}).in, 60);  // OHWI
   EXPECT_EQ(init::fans_of({8, 5, 3, 4}).out, 120);
   EXPECT_EQ(init::fans_of({8, 5}).in, 5);
   EXPECT_THROW(init::fans_of({8}), Error);

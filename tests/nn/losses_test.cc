@@ -33,7 +33,7 @@ void check_case(const Case& c) {
 }
 
 TEST(Losses, EqualPyTorch) {
-  std::set<std::string_view> seen;
+  std::set<std::string, std::less<>> seen;
   for (const Case& c : fixtures::read_cases("torch_losses.txt")) {
     check_case(c);
     seen.insert(c.name);
@@ -73,9 +73,13 @@ std::string error_of(F f) {
 
 TEST(Losses, RefuseWhatDoesNotFit) {
   const Array scores = zeros({4, 3});
-  EXPECT_EQ(error_of([&] { cross_entropy(scores, zeros({4}, int32), {.weight = {1, 2}}); }),
+  EXPECT_EQ(error_of([&] {
+              cross_entropy(scores, zeros({4}, int32), {.weight = {1, 2}});
+            }),
             "[cross_entropy] got 2 class weights, want 3");
-  EXPECT_EQ(error_of([&] { nll(scores, zeros({4, 1}, int32)); }),
+  EXPECT_EQ(error_of([&] {
+              nll(scores, zeros({4, 1}, int32));
+            }),
             "[nll] got labels of shape (4, 1), want (4,) for scores of shape (4, 3)");
   EXPECT_EQ(error_of([&] { nll(scores, zeros({4})); }),
             "[nll] got labels of dtype float32, want integers");

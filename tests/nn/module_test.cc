@@ -93,9 +93,8 @@ TEST(Module, ValueAndGradEqualsDifferences) {
   Mlp mlp;
   const Array x = random::normal({5, 6}, random::key(1));
   const Array y = array({0, 2, 1, 1, 0});
-  const auto step = value_and_grad(mlp, [&](const Array& a, const Array& b) {
-    return nn::cross_entropy(mlp(a), b);
-  });
+  const auto step = value_and_grad(
+      mlp, [&](const Array& a, const Array& b) { return nn::cross_entropy(mlp(a), b); });
   const NamedArrays before = mlp.state();
   const auto [loss, gradients] = step(x, y);
   for (const auto& [name, parameter] : mlp.named_parameters()) {
@@ -152,10 +151,11 @@ TEST(Module, FrozenParametersHaveNoGradient) {
   EXPECT_EQ(mlp.unfreeze("*.bias"), 2);
   EXPECT_THAT(names_of(mlp.named_trainable_parameters()),
               ElementsAre("fc1.bias", "fc2.weight", "fc2.bias"));
-  EXPECT_EQ(error_of([&] { mlp.freeze("fc3.*"); }),
-            "[freeze] no parameter of Mlp matches 'fc3.*'");
+  EXPECT_EQ(error_of([&] { mlp.freeze("fc3.*"); }), "[freeze] no parameter of Mlp matches 'fc3.*'");
   mlp.freeze();
-  EXPECT_EQ(error_of([&] { value_and_grad(mlp, [&] { return sum(mlp(ones({2, 6}))); })(); }),
+  EXPECT_EQ(error_of([&] { value_and_grad(mlp, [&] {
+                             return sum(mlp(ones({2, 6})));
+                           })(); }),
             "[value_and_grad] Mlp has no parameter to train");
 }
 
@@ -175,6 +175,22 @@ TEST(Module, StateGoesRoundAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(error_of([&] { b.load_state(state); }),
             "[load_state] Mlp has nothing named 'fc9.weight'");
   EXPECT_TRUE(near(b(x), a(x), 0));  // untouched by the failures
+}
+
+TEST(Module, FilesGoRound) {
+  const std::string path = testing::TempDir() + "module_test.h5";
+  Sequential a(Linear(2, 3), BatchNorm(3)), b(Linear(2, 3), BatchNorm(3));
+  a(random::normal({4, 2}, random::key(5)));  // moves the running statistics
+  a.save(path);
+  b.load(path);
+  for (const auto& [name, value] : a.state()) {
+    EXPECT_EQ(b.state().at(name).to_bytes(), value.to_bytes()) << name;
+  }
+  Mlp other;
+  EXPECT_EQ(error_of([&] { other.load(path); }),
+            path + ": [load_state] 'fc1.weight' of Mlp is missing");
+  EXPECT_THROW(other.load(path + ".none"), Error);
+  std::remove(path.c_str());
 }
 
 TEST(Module, CopiesHaveTheirOwnParameters) {
@@ -201,14 +217,21 @@ TEST(Module, ShapesAndOperationsWithoutRunning) {
   Sequential model(Conv2d(1, {.out = 20, .kernel = {5, 5}, .padding = {2, 2}}), Relu(), MaxPool2d(),
                    Flatten(), Linear(3920, 10));
   EXPECT_EQ(model.output_shape({1, 28, 28, 1}), (Shape{1, 10}));
-  EXPECT_EQ(model.flops({1, 28, 28, 1}), 2.0 * 28 * 28 * 20 * 25 + 28 * 28 * 20 +
-                                             14 * 14 * 20 * 4 + 2.0 * 3920 * 10);
-  EXPECT_EQ(error_of([&] { model.output_shape({1, 28, 28, 3}); }),
+  EXPECT_EQ(model.flops({1, 28, 28, 1}),
+            2.0 * 28 * 28 * 20 * 25 + 28 * 28 * 20 + 14 * 14 * 20 * 4 + 2.0 * 3920 * 10);
+  EXPECT_EQ(error_of([&] {
+              model.output_shape({1, 28, 28, 3});
+            }),
             "layer 0 (Conv2d): [conv2d] got input of shape (1, 28, 28, 3), want 1 channels");
-  EXPECT_EQ(error_of([&] { model.output_shape({1, 20, 20, 1}); }),
+  EXPECT_EQ(error_of([&] {
+              model.output_shape({1, 20, 20, 1});
+            }),
             "layer 4 (Linear): [linear] got input of shape (1, 2000), want (..., 3920)");
-  EXPECT_EQ(error_of([&] { MaxPool2d({.kernel = {9, 9}}).output_shape({1, 8, 20, 1}); }),
-            "[max_pool2d] got input of shape (1, 8, 20, 1), want a height of at least 9 for kernel 9");
+  EXPECT_EQ(
+      error_of([&] {
+        MaxPool2d({.kernel = {9, 9}}).output_shape({1, 8, 20, 1});
+      }),
+      "[max_pool2d] got input of shape (1, 8, 20, 1), want a height of at least 9 for kernel 9");
   // A class of the user's own has them from its graph; the buffer stays as it was.
   Stack stack;
   EXPECT_EQ(stack.output_shape({7, 2}), (Shape{7, 2}));
@@ -235,8 +258,11 @@ TEST(Dropout, KeepsTheMeanAndFollowsItsKey) {
 
 TEST(BatchNorm, NeedsMoreThanOneValueToTrain) {
   BatchNorm norm(3);
-  EXPECT_EQ(error_of([&] { norm(ones({1, 3})); }),
-            "[batch_norm] got input of shape (1, 3), want more than one value a channel to train on");
+  EXPECT_EQ(
+      error_of([&] {
+        norm(ones({1, 3}));
+      }),
+      "[batch_norm] got input of shape (1, 3), want more than one value a channel to train on");
   norm.eval();
   EXPECT_EQ(norm(ones({1, 3})).shape(), (Shape{1, 3}));
 }

@@ -6,6 +6,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/random.h"
+#include "core/plan/plan.h"
 #include "optim/registry.h"
 #include "tests/fixtures/fixtures.h"
 
@@ -100,6 +101,26 @@ TEST(Optimizer, StateGoesRoundBitForBit) {
   }
 }
 
+TEST(Optimizer, AllStepsShareOnePlan) {
+  for (const OptimizerRow& row : optimizer_rows()) {
+    SCOPED_TRACE(row.name);
+    Parameters p;
+    Optimizer optimizer(row.make());
+    size_t misses = 0;
+    for (uint64_t step = 0; step < 6; ++step) {
+      const NamedArrays gradients = gradients_of(step);
+      eval(gradients.at("fc.weight"), gradients.at("fc.bias"));
+      optimizer.update(p.named(), gradients, 0.1 / static_cast<double>(step + 1));
+      Arrays results = optimizer.state_arrays();
+      for (const auto& [name, parameter] : p.named()) results.push_back(*parameter);
+      eval(results);
+      // The first step differs by its state of zeros.
+      if (step == 1) misses = plan_cache_use().misses;
+    }
+    EXPECT_EQ(plan_cache_use().misses, misses);
+  }
+}
+
 TEST(Optimizer, StateArraysAreTheLazyOnes) {
   Parameters p;
   Optimizer optimizer(Adam{});
@@ -112,16 +133,22 @@ TEST(Optimizer, StateArraysAreTheLazyOnes) {
 TEST(Optimizer, RefusesWhatDoesNotFit) {
   Parameters p;
   Optimizer optimizer(Sgd{.momentum = 0.9});
-  EXPECT_EQ(error_of([&] { optimizer.update(p.named(), {{"fc.bias", ones({4})}}); }),
+  EXPECT_EQ(error_of([&] {
+              optimizer.update(p.named(), {{"fc.bias", ones({4})}});
+            }),
             "[optimizer] gradient of 'fc.bias' has shape (4,), want (3,)");
-  EXPECT_EQ(error_of([&] { optimizer.update(p.named(), {{"fc.bais", ones({3})}}); }),
+  EXPECT_EQ(error_of([&] {
+              optimizer.update(p.named(), {{"fc.bais", ones({3})}});
+            }),
             "[optimizer] no parameter for the gradient of 'fc.bais'");
   EXPECT_EQ(optimizer.steps(), 0);
   Optimizer grouped(Sgd{}, {{.pattern = "conv*"}});
   EXPECT_EQ(error_of([&] { grouped.update(p.named(), gradients_of(0)); }),
             "[optimizer] group 'conv*' matches no parameter");
   EXPECT_EQ(error_of([] { Optimizer(Sgd{.lr = -1}); }), "[Sgd] lr must be at least 0, got -1");
-  EXPECT_EQ(error_of([] { Optimizer(Adam{.betas = {0.9, 2}}); }),
+  EXPECT_EQ(error_of([] {
+              Optimizer(Adam{.betas = {0.9, 2}});
+            }),
             "[Adam] betas must lie in [0, 1], got [0.9, 2]");
   EXPECT_EQ(error_of([] { Optimizer(Sgd{.nesterov = true}); }),
             "[Sgd] nesterov needs momentum above 0 and dampening 0, got 0 and 0");
