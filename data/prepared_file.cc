@@ -1,6 +1,7 @@
 #include "data/prepared_file.h"
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 
 namespace mica::data {
 namespace {
@@ -30,6 +31,7 @@ std::string text_or_nothing(const Hdf5Reader& file, const std::string& name) {
 
 void write_prepared(const std::string& path, const DatasetInfo& info,
                     const std::map<std::string, Split>& splits) {
+  remove_stale_temporaries(path);
   Hdf5Writer out;
   out.set_attribute(kRoot, "format", kFormat);
   out.set_attribute(kRoot, "format_version", kFormatVersion);

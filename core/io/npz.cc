@@ -38,7 +38,9 @@ HostTensor read_member(zip_t* archive, zip_uint64_t index, const std::string& pa
   }
   // The checksum is compared when the end is reached.
   std::byte more{};
-  if (zip_fread(file.get(), &more, 1) != 0) {
+  const zip_int64_t beyond = zip_fread(file.get(), &more, 1);
+  if (beyond > 0) fail(ErrorKind::kData, "{}: damaged: longer than it says", where);
+  if (beyond < 0) {
     fail(ErrorKind::kData, "{}: damaged: {}", where, zip_file_strerror(file.get()));
   }
   return parse_npy(bytes, where);
