@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -21,13 +22,14 @@ double inside(const ConvGeometry& g, int axis) {
   const int64_t length = axis == 0 ? g.height : g.width;
   const int64_t out = axis == 0 ? g.out_height : g.out_width;
   const int64_t kernel = axis == 0 ? g.kernel_height : g.kernel_width;
+  const int64_t stride = g.options.stride[axis];
   int64_t count = 0;
-  for (int64_t i = 0; i < out; ++i) {
-    for (int64_t tap = 0; tap < kernel; ++tap) {
-      const int64_t at = i * g.options.stride[axis] - g.options.padding[axis] +
-                         tap * g.options.dilation[axis];
-      count += at >= 0 && at < length;
-    }
+  for (int64_t tap = 0; tap < kernel; ++tap) {
+    // The output at i reads i * stride - before.
+    const int64_t before = g.options.padding[axis] - tap * g.options.dilation[axis];
+    const int64_t first = before <= 0 ? 0 : (before + stride - 1) / stride;
+    const int64_t last = length - 1 + before < 0 ? -1 : (length - 1 + before) / stride;
+    count += std::max<int64_t>(0, std::min(last, out - 1) - first + 1);
   }
   return double(count) / double(out * kernel);
 }

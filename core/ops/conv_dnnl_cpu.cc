@@ -21,6 +21,7 @@ bool conv_weight_dnnl(const ConvGeometry&, const float*, const float*, float*) {
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "core/cpu/library_threads.h"
 #include "core/runtime/buffer.h"
@@ -227,9 +228,63 @@ int64_t result_size(const ConvGeometry& g) {
   return g.out_height * g.out_width * g.out_channels;
 }
 
+// Fewer images than tasks: how many output rows of one image make a task.
+int64_t rows_per_task(const ConvGeometry& g) {
+  const auto parts = static_cast<int64_t>(g.flops() / double(g.batch) / 4e6);
+  if (g.batch > 4 || parts < 2) return g.out_height;
+  const int64_t count = std::min<int64_t>({parts, g.out_height, 16});
+  return (g.out_height + count - 1) / count;
+}
+
+// Output rows [begin, end) of one image, and the first input row that they see.
+struct RowPiece {
+  ConvGeometry geometry;
+  int64_t first_input;
+
+  RowPiece(const ConvGeometry& g, int64_t begin, int64_t end) : geometry(g) {
+    const Conv2dOptions& o = g.options;
+    const int64_t top = begin * o.stride[0] - o.padding[0];
+    const int64_t bottom =
+        (end - 1) * o.stride[0] - o.padding[0] + o.dilation[0] * (g.kernel_height - 1) + 1;
+    first_input = std::clamp<int64_t>(top, 0, g.height - 1);
+    geometry.batch = 1;
+    geometry.height = std::clamp<int64_t>(bottom, first_input + 1, g.height) - first_input;
+    geometry.out_height = end - begin;
+    geometry.options.padding[0] = first_input - top;
+  }
+};
+
+bool conv_by_rows(const ConvGeometry& g, int64_t rows, const float* x, const float* weight,
+                  float* y) {
+  const int64_t pieces = (g.out_height + rows - 1) / rows;
+  const auto piece_of = [&](int64_t i) {
+    return RowPiece(g, i * rows, std::min(g.out_height, (i + 1) * rows));
+  };
+  std::vector<std::shared_ptr<const Convolution>> found;
+  for (int64_t i = 0; i < pieces; ++i) {
+    const ConvGeometry piece = piece_of(i).geometry;
+    if (piece.options.padding[0] < 0) return false;  // it sees nothing but padding below
+    found.push_back(find(piece, Pass::kForward));
+    if (found[i] == nullptr || found[i]->weight != found[0]->weight) return false;
+  }
+  Buffer memory;
+  const float* blocked = blocked_weight(*found[0], weight, memory);
+  parallel_for(g.batch * pieces, 1, [&](int64_t task, int64_t) {
+    const int64_t image = task / pieces, i = task % pieces;
+    const float* from = x + image * image_size(g) + piece_of(i).first_input * g.width * g.channels;
+    float* to = y + image * result_size(g) + i * rows * g.out_width * g.out_channels;
+    execute(*found[i], {{DNNL_ARG_SRC, bind(found[i]->image, from)},
+                        {DNNL_ARG_WEIGHTS, bind(found[i]->weight, blocked)},
+                        {DNNL_ARG_DST, bind(found[i]->result, to)}});
+  });
+  return true;
+}
+
 }  // namespace
 
 bool conv_dnnl(const ConvGeometry& g, const float* x, const float* weight, float* y) {
+  const int64_t rows = rows_per_task(g);
+  if (rows < g.out_height && conv_by_rows(g, rows, x, weight, y)) return true;
   const Chunks chunks(g, Pass::kForward);
   if (!chunks.usable()) return false;
   Buffer memory;

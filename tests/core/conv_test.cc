@@ -41,6 +41,9 @@ const Case kCases[] = {
     {{4, 8, 8, 16}, {32, 1, 1, 16}, {{2, 2}, {0, 0}}},
     {{2, 4, 4, 3}, {2, 1, 1, 3}, {{1, 1}, {2, 2}}},  // outputs that see only padding
     {{1, 1, 50, 8}, {8, 1, 7, 8}, {{1, 2}, {0, 3}}},
+    {{1, 15, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},        // rows of one image in parallel
+    {{2, 35, 30, 16}, {32, 3, 3, 16}, {{2, 1}, {4, 1}, {2, 1}}},
+    {{1, 12, 40, 16}, {64, 5, 3, 16}, {{1, 1}, {9, 1}}},  // the first rows see only padding
 };
 
 // The three products of a convolution, one multiplication at a time.
