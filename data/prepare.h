@@ -45,9 +45,9 @@ struct PrepareOptions {
   /// Prepared file to write.
   std::string out;
   /// How to split, as "test=0.2,val=0.1"; the rest is the training split, and "test=1" leaves
-  /// none. "auto" keeps a source's own splits and otherwise takes test=0.2. With a source that has
-  /// a test split, naming only val cuts val from the training split; naming test puts all rows
-  /// together and splits them anew.
+  /// none. "auto" keeps a source's own splits (two at least: one part alone counts as not split)
+  /// and otherwise takes test=0.2. With a source that has a test split, naming only val cuts val
+  /// from the training split; naming test puts all rows together and splits them anew.
   std::string split = "auto";
   /// Every split gets its share of every class (classification only).
   bool stratify = true;

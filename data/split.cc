@@ -168,8 +168,12 @@ std::string apply_split(SourceData& data, const SplitRequest& request, bool stra
                         uint64_t seed) {
   stratify = stratify && data.task == Task::kClassification;
   const char* how = stratify ? "random by class" : "random";
-  const bool only_training = data.splits.size() == 1 && data.splits.contains("train");
-  const bool own = !data.splits.contains(kUnsplit) && !only_training;
+  // One part alone, whatever its name, is not split: equal rows fare equally in every format.
+  const bool own = data.splits.size() > 1;
+  if (!own && !data.splits.contains(kUnsplit) && !request.test) {
+    data.notes.push_back(fmt::format("the source has a {} split only, which was split anew",
+                                     data.splits.begin()->first));
+  }
   if (!own || request.test) {
     const double test = request.test.value_or(request.val ? std::min(kDefaultTest, 1 - *request.val)
                                                           : kDefaultTest);

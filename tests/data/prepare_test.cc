@@ -152,6 +152,17 @@ TEST(Prepare, KeepsOrCutsOwnSplits) {
   EXPECT_EQ(prepare(options).rows, (std::map<std::string, int64_t>{{"test", 5}, {"train", 5}}));
 }
 
+TEST(Prepare, SplitsASourceOfOnePart) {
+  TemporaryFolder folder;
+  write_idx_pair(folder, "t10k", std::string(20, '\x03'));
+  PrepareOptions options = prepare_options("mnist", folder.path(), folder / "a.h5");
+  const PrepareSummary summary = prepare(options);
+  EXPECT_EQ(summary.rows, (std::map<std::string, int64_t>{{"test", 4}, {"train", 16}}));
+  EXPECT_EQ(summary.notes[0], "the source has a test split only, which was split anew");
+  options.split = "test=1";
+  EXPECT_EQ(prepare(options).rows, (std::map<std::string, int64_t>{{"test", 20}}));
+}
+
 TEST(Prepare, KeepsTheOldFileWhenItFails) {
   TemporaryFolder folder;
   write_idx_pair(folder, "train", std::string(20, '\x03'));
