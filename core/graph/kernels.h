@@ -13,6 +13,7 @@
 #include <span>
 #include <typeindex>
 #include <unordered_map>
+#include <vector>
 
 #include "core/graph/op.h"
 
@@ -59,6 +60,12 @@ class KernelTable {
   }
   /// Throws "no cpu kernel for sort" when there is none.
   const Kernel& find(const Op& op) const;
+  /// The classes of all ops that have a kernel, for tests that none is forgotten.
+  std::vector<std::type_index> ops() const {
+    std::vector<std::type_index> classes;
+    for (const auto& [op, kernel] : kernels_) classes.push_back(op);
+    return classes;
+  }
 
  private:
   std::unordered_map<std::type_index, Kernel> kernels_;

@@ -29,11 +29,11 @@ Shape with_length(Shape shape, int axis, int64_t length) {
 // x and indices broadcast to each other on all axes but one.
 std::pair<Array, Array> aligned(const Array& x, const Array& indices, int axis, const char* op) {
   if (x.rank() != indices.rank()) {
-    fail("[{}] indices need the rank of the array: array {}, indices {}", op,
-         to_string(x.shape()), to_string(indices.shape()));
+    fail("[{}] indices need the rank of the array: array {}, indices {}", op, to_string(x.shape()),
+         to_string(indices.shape()));
   }
-  const Shape common = broadcast_shapes(with_length(x.shape(), axis, 1),
-                                        with_length(indices.shape(), axis, 1), op);
+  const Shape common =
+      broadcast_shapes(with_length(x.shape(), axis, 1), with_length(indices.shape(), axis, 1), op);
   return {broadcast_to(x, with_length(common, axis, x.dim(axis))),
           broadcast_to(indices, with_length(common, axis, indices.dim(axis)))};
 }
@@ -99,13 +99,11 @@ Array scatter_add(const Array& x, const Array& indices, const Array& updates, in
   return same[0] + mica::apply(ScatterSum(x.shape(), axis), {indices, same[1]});
 }
 
-Array scatter_add_along_axis(const Array& x, const Array& indices, const Array& updates,
-                             int axis) {
+Array scatter_add_along_axis(const Array& x, const Array& indices, const Array& updates, int axis) {
   axis = normalize_axis(axis, x.shape().size(), "scatter_add_along_axis");
   const auto [values, positions] = aligned(x, indices, axis, "scatter_add_along_axis");
   const Arrays same = promoted({values, broadcast_to(updates, positions.shape())});
-  return same[0] +
-         mica::apply(ScatterSumAlongAxis(axis, x.dim(axis)), {positions, same[1]});
+  return same[0] + mica::apply(ScatterSumAlongAxis(axis, x.dim(axis)), {positions, same[1]});
 }
 
 Array one_hot(const Array& indices, int64_t classes, Dtype dtype) {

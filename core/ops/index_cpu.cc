@@ -53,8 +53,10 @@ std::vector<int64_t> typed_positions(std::string_view op, const Operand& indices
 std::vector<int64_t> positions_of(std::string_view op, const Operand& indices, int64_t length,
                                   int axis) {
   return dispatch(indices.dtype, [&]<class T>(TypeTag<T>) -> std::vector<int64_t> {
-    if constexpr (std::is_integral_v<T>) return typed_positions<T>(op, indices, length, axis);
-    else return {};
+    if constexpr (std::is_integral_v<T>)
+      return typed_positions<T>(op, indices, length, axis);
+    else
+      return {};
   });
 }
 
@@ -119,8 +121,10 @@ using Sum = std::conditional_t<dtype_of<T> == float16 || dtype_of<T> == bfloat16
 
 template <class T>
 void add_to(T& sum, T value) {
-  if constexpr (std::is_same_v<T, bool>) sum = sum || value;
-  else sum = static_cast<T>(sum + value);
+  if constexpr (std::is_same_v<T, bool>)
+    sum = sum || value;
+  else
+    sum = static_cast<T>(sum + value);
 }
 
 // Calls body(sums) with zeroed room for the sums, which is the output itself where types agree.
@@ -165,16 +169,13 @@ void run_scatter_sum(const ScatterSum& op, Inputs in, Outputs out) {
   const AxisSplit y = split_at(out[0].shape, op.axis);
   const auto positions = positions_of("scatter_add", in[0], y.length, op.axis);
   dispatch(out[0].dtype, [&]<class T>(TypeTag<T>) {
-    with_sums<T>(out[0], [&](Sum<T>* sums) {
-      scatter_sum<T>(y, positions, in[1].as<T>(), sums);
-    });
+    with_sums<T>(out[0], [&](Sum<T>* sums) { scatter_sum<T>(y, positions, in[1].as<T>(), sums); });
   });
 }
 
 template <class T>
 void scatter_sum_along_axis(const AxisSplit& y, int64_t count,
-                            const std::vector<int64_t>& positions, const T* updates,
-                            Sum<T>* sums) {
+                            const std::vector<int64_t>& positions, const T* updates, Sum<T>* sums) {
   const int64_t grain = kElementsPerChunk / std::max<int64_t>(1, count * y.inner);
   parallel_for(y.outer, grain, [&](int64_t begin, int64_t end) {
     for (int64_t outer = begin; outer < end; ++outer) {

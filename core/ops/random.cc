@@ -182,9 +182,9 @@ Array normal(const Shape& shape, const Array& key, Dtype dtype) {
   const Dtype type = computed_in(dtype);
   const auto [first, second] = random::split(given_or_next(key));
   // 1 - [0, 1) is never 0. float32 takes all 32 bits, for finer steps near 0 and so longer tails.
-  const Array radius_from =
-      type == float64 ? 1 - unit(shape, first, float64)
-                      : (astype(bits(shape, first), float32) + 0.5f) * 0x1p-32f;
+  const Array radius_from = type == float64
+                                ? 1 - unit(shape, first, float64)
+                                : (astype(bits(shape, first), float32) + 0.5f) * 0x1p-32f;
   const Array radius = sqrt(maximum(-2 * log(radius_from), 0));
   const Array angle = unit(shape, second, type) * (2 * std::numbers::pi);
   return astype(radius * cos(angle), dtype);
@@ -198,8 +198,7 @@ Array truncated_normal(const Shape& shape, const Array& low, const Array& high, 
   const Array to = astype(high, float64);
   const Array least = erf(from * std::numbers::sqrt2 * 0.5);
   const Array most = erf(to * std::numbers::sqrt2 * 0.5);
-  const Array between =
-      least + open_unit(shape, given_or_next(key), float64) * (most - least);
+  const Array between = least + open_unit(shape, given_or_next(key), float64) * (most - least);
   const Array drawn = clip(erfinv(between) * std::numbers::sqrt2, from, to);
   return astype(broadcast_to(drawn, shape), dtype);
 }

@@ -22,8 +22,8 @@ Array shifted(const Array& x, int axis, bool towards_start) {
   Shape low(x.shape().size(), 0);
   Shape high = low;
   (towards_start ? high : low)[axis] = 1;
-  const Array kept = towards_start ? slice_axis(x, axis, 1, length)
-                                   : slice_axis(x, axis, 0, length - 1);
+  const Array kept =
+      towards_start ? slice_axis(x, axis, 1, length) : slice_axis(x, axis, 0, length - 1);
   return pad(kept, low, high);
 }
 
@@ -55,21 +55,21 @@ void check_type(Dtype dtype, bool ordered, std::string_view op) {
 
 }  // namespace
 
-#define SCAN(function, Class, result, identity, combine, cotangent)                          \
-  Specs Class::infer(std::span<const Spec> in) const {                                       \
-    check_type(in[0].dtype, Result::result == Result::kSame, kName);                         \
-    return {in[0]};                                                                          \
-  }                                                                                          \
-  Arrays Class::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents) const {       \
-    const Array& x = in[0];                                                                  \
-    const Array& g = cotangents[0];                                                          \
-    if (!is_inexact(x.dtype())) return {Array()};                                            \
-    return {cotangent};                                                                      \
-  }                                                                                          \
-  Array function(const Array& x, int axis, const ScanOptions& options) {                     \
-    axis = normalize_axis(axis, x.shape().size(), #function);                                \
-    const Array widened = astype(x, result_dtype(Result::result, x.dtype()));                \
-    return mica::apply(Class(axis, options.reverse, options.inclusive), {widened});          \
+#define SCAN(function, Class, result, identity, combine, cotangent)                    \
+  Specs Class::infer(std::span<const Spec> in) const {                                 \
+    check_type(in[0].dtype, Result::result == Result::kSame, kName);                   \
+    return {in[0]};                                                                    \
+  }                                                                                    \
+  Arrays Class::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents) const { \
+    const Array& x = in[0];                                                            \
+    const Array& g = cotangents[0];                                                    \
+    if (!is_inexact(x.dtype())) return {Array()};                                      \
+    return {cotangent};                                                                \
+  }                                                                                    \
+  Array function(const Array& x, int axis, const ScanOptions& options) {               \
+    axis = normalize_axis(axis, x.shape().size(), #function);                          \
+    const Array widened = astype(x, result_dtype(Result::result, x.dtype()));          \
+    return mica::apply(Class(axis, options.reverse, options.inclusive), {widened});    \
   }
 #include "core/ops/scan.def"
 #undef SCAN

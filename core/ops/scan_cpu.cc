@@ -1,9 +1,8 @@
 // Scans over outer x length x inner: one line after the other, and where elements of other lines
 // lie next to each other (inner > 1), many of them at once.
 
-#include <cmath>
+#include <concepts>
 #include <limits>
-#include <vector>
 
 #include "core/cpu/install.h"
 #include "core/ops/axis.h"
@@ -19,13 +18,17 @@ enum class Result { kSame, kWidened };  // the third column of scan.def
 
 template <class T>
 T lowest_of() {
-  if constexpr (std::is_floating_point_v<T>) return -std::numeric_limits<T>::infinity();
-  else return std::numeric_limits<T>::lowest();
+  if constexpr (std::is_floating_point_v<T>)
+    return -std::numeric_limits<T>::infinity();
+  else
+    return std::numeric_limits<T>::lowest();
 }
 template <class T>
 T highest_of() {
-  if constexpr (std::is_floating_point_v<T>) return std::numeric_limits<T>::infinity();
-  else return std::numeric_limits<T>::max();
+  if constexpr (std::is_floating_point_v<T>)
+    return std::numeric_limits<T>::infinity();
+  else
+    return std::numeric_limits<T>::max();
 }
 
 // NaN wins: a stays when it is NaN, and b is taken when it is.
@@ -42,6 +45,16 @@ T smaller(T a, T b) {
 template <class T>
 using Running = std::conditional_t<dtype_of<T> == float16 || dtype_of<T> == bfloat16, float, T>;
 
+// Sums and products of integers wrap around, which only unsigned arithmetic does in C++.
+template <class T>
+struct Unsigned {
+  using type = T;
+};
+template <std::signed_integral T>
+struct Unsigned<T> {
+  using type = std::make_unsigned_t<T>;
+};
+
 // Calls scan(start, width) for blocks of `width` neighbouring lines, whose first elements begin at
 // `start`.
 template <class Scan>
@@ -56,17 +69,17 @@ void for_each_block(const AxisSplit& s, Scan scan) {
   });
 }
 
-template <class T, class Combine>
-void scan(const AxisSplit& s, bool reverse, bool inclusive, Running<T> identity, const T* x,
-          T* out, Combine combine) {
+template <class T, class State, class Combine>
+void scan(const AxisSplit& s, bool reverse, bool inclusive, State identity, const T* x, T* out,
+          Combine combine) {
   for_each_block(s, [&](int64_t start, int64_t width) {
-    Running<T> state[kColumns];
+    State state[kColumns];
     std::fill(state, state + width, identity);
     for (int64_t k = 0; k < s.length; ++k) {
       const int64_t row = start + (reverse ? s.length - 1 - k : k) * s.inner;
       for (int64_t n = row; n < row + width; ++n) {
-        Running<T>& so_far = state[n - row];
-        const Running<T> next = combine(so_far, static_cast<Running<T>>(x[n]));
+        State& so_far = state[n - row];
+        const State next = combine(so_far, static_cast<State>(x[n]));
         out[n] = T(inclusive ? next : so_far);
         so_far = next;
       }
@@ -74,17 +87,20 @@ void scan(const AxisSplit& s, bool reverse, bool inclusive, Running<T> identity,
   });
 }
 
-#define SCAN(function, Class, result, identity, combine_expression, cotangent)                  \
-  void run_##function(const Class& op, Inputs in, Outputs out) {                                \
-    const AxisSplit split = split_at(in[0].shape, op.axis);                                     \
-    dispatch(out[0].dtype, [&]<class Element>(TypeTag<Element>) {                               \
-      using T = Running<Element>;                                                               \
-      if constexpr (!is_complex(dtype_of<T>) || Result::result == Result::kWidened) {           \
-        const auto combine = [](T a, T b) { return static_cast<T>(combine_expression); };       \
-        scan<Element>(split, op.reverse, op.inclusive, identity, in[0].as<Element>(),           \
-                      out[0].as<Element>(), combine);                                           \
-      }                                                                                         \
-    });                                                                                         \
+#define SCAN(function, Class, result, identity, combine_expression, cotangent)              \
+  void run_##function(const Class& op, Inputs in, Outputs out) {                            \
+    constexpr bool kOrdered = Result::result == Result::kSame;                              \
+    const AxisSplit split = split_at(in[0].shape, op.axis);                                 \
+    dispatch(out[0].dtype, [&]<class Element>(TypeTag<Element>) {                           \
+      using Kept = Running<Element>;                                                        \
+      using T = typename std::conditional_t<kOrdered, TypeTag<Kept>, Unsigned<Kept>>::type; \
+      if constexpr (!(kOrdered && is_complex(dtype_of<Kept>))) {                            \
+        const auto combine = [](T a, T b) { return static_cast<T>(combine_expression); };   \
+        const T start = identity;                                                           \
+        scan(split, op.reverse, op.inclusive, start, in[0].as<const Element>(),             \
+             out[0].as<Element>(), combine);                                                \
+      }                                                                                     \
+    });                                                                                     \
   }
 #include "core/ops/scan.def"
 #undef SCAN

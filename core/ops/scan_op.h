@@ -7,18 +7,18 @@
 
 namespace mica {
 
-#define SCAN(function, Class, ...)                                                       \
-  class Class final : public OpWith<Class> {                                             \
-   public:                                                                               \
-    static constexpr std::string_view kName = #function;                                 \
-    int axis = 0;                                                                        \
-    bool reverse = false;                                                                \
-    bool inclusive = true;                                                               \
-    FIELDS(Class, axis, reverse, inclusive)                                              \
-    Class(int along, bool from_end, bool with_own)                                       \
-        : axis(along), reverse(from_end), inclusive(with_own) {}                         \
-    Specs infer(std::span<const Spec> in) const override;                                \
-    Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;     \
+#define SCAN(function, Class, ...)                                                   \
+  class Class final : public OpWith<Class> {                                         \
+   public:                                                                           \
+    static constexpr std::string_view kName = #function;                             \
+    int axis = 0;                                                                    \
+    bool reverse = false;                                                            \
+    bool inclusive = true;                                                           \
+    FIELDS(Class, axis, reverse, inclusive)                                          \
+    Class(int along, bool from_end, bool with_own)                                   \
+        : axis(along), reverse(from_end), inclusive(with_own) {}                     \
+    Specs infer(std::span<const Spec> in) const override;                            \
+    Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override; \
   };
 #include "core/ops/scan.def"
 #undef SCAN

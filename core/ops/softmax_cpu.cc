@@ -13,6 +13,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/softmax_cpu.cc"
 #include <hwy/foreach_target.h>
+#include "core/cpu/targets.h"
 // After foreach_target.h, which includes this file once per target.
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
@@ -49,7 +50,8 @@ template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> load_first(D d, const T* p, int64_t count, T fill) {
 #if HWY_MEM_OPS_MIGHT_FAULT
   HWY_ALIGN T lanes[hn::MaxLanes(D())];
-  for (size_t i = 0; i < hn::Lanes(d); ++i) lanes[i] = static_cast<int64_t>(i) < count ? p[i] : fill;
+  for (size_t i = 0; i < hn::Lanes(d); ++i)
+    lanes[i] = static_cast<int64_t>(i) < count ? p[i] : fill;
   return hn::Load(d, lanes);
 #else
   const auto mask = hn::FirstN(d, static_cast<size_t>(count));
@@ -177,9 +179,7 @@ void run_rows(const Rows<T>& task) {
       case RowTask::kSoftmax: softmax_row(x, task.out + row * n, n); break;
       case RowTask::kLogSoftmax: log_softmax_row(x, task.out + row * n, n); break;
       case RowTask::kLogSumExp: task.out[row] = logsumexp_row(x, n); break;
-      case RowTask::kCrossEntropy:
-        task.out[row] = cross_entropy_row(x, task.labels[row], n);
-        break;
+      case RowTask::kCrossEntropy: task.out[row] = cross_entropy_row(x, task.labels[row], n); break;
       case RowTask::kCrossEntropyGrad:
         cross_entropy_grad_row(x, task.labels[row], task.cotangent[row], task.out + row * n, n);
         break;
@@ -209,8 +209,7 @@ template <class Half>
 void run_chunk(const Rows<Half>& task) {
   const int64_t count = task.rows * task.columns;
   const std::vector<float> x(task.x, task.x + count);
-  const bool whole_rows =
-      task.task != RowTask::kLogSumExp && task.task != RowTask::kCrossEntropy;
+  const bool whole_rows = task.task != RowTask::kLogSumExp && task.task != RowTask::kCrossEntropy;
   std::vector<float> out(whole_rows ? count : task.rows);
   std::vector<float> cotangent;
   if (task.cotangent != nullptr) cotangent.assign(task.cotangent, task.cotangent + task.rows);
@@ -241,8 +240,13 @@ void run_typed(RowTask kind, Inputs in, const Operand& result) {
   constexpr int64_t kElementsPerChunk = 16384;
   const int64_t grain = std::max<int64_t>(1, kElementsPerChunk / std::max<int64_t>(columns, 1));
   parallel_for(split.outer, grain, [&](int64_t begin, int64_t end) {
-    Rows<T> chunk{kind, end - begin, columns, in[0].as<T>() + begin * columns,
-                  result.as<T>() + begin * (whole_rows ? columns : 1), nullptr, nullptr};
+    Rows<T> chunk{kind,
+                  end - begin,
+                  columns,
+                  in[0].as<T>() + begin * columns,
+                  result.as<T>() + begin * (whole_rows ? columns : 1),
+                  nullptr,
+                  nullptr};
     if (in.size() > 1) chunk.labels = labels.data() + begin;
     if (in.size() > 2) chunk.cotangent = in[2].as<T>() + begin;
     run_chunk(chunk);

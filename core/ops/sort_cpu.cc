@@ -103,9 +103,8 @@ void order_rows(const Operand& x, const Operand& out, Order order) {
 void run_argsort(const Argsort&, Inputs in, Outputs out) {
   dispatch(in[0].dtype, [&]<class T>(TypeTag<T>) {
     if constexpr (!is_complex(dtype_of<T>)) {
-      order_rows<T>(in[0], out[0], [](auto& entries, auto& scratch) {
-        sort_entries(entries, scratch);
-      });
+      order_rows<T>(in[0], out[0],
+                    [](auto& entries, auto& scratch) { sort_entries(entries, scratch); });
     }
   });
 }

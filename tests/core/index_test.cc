@@ -128,8 +128,8 @@ TEST(ScatterAddAlongAxis, IsTheInverseLayout) {
   const Array y = scatter_add_along_axis(zeros({2, 3}), array({{0, 0}, {2, 1}}),
                                          array({{1.0f, 2.0f}, {3.0f, 4.0f}}), 1);
   expect_values(y, {3, 0, 0, 0, 4, 3});
-  const Array down = scatter_add_along_axis(zeros({3, 2}), array({{2, 0}}),
-                                            array({{1.0f, 2.0f}}), 0);
+  const Array down =
+      scatter_add_along_axis(zeros({3, 2}), array({{2, 0}}), array({{1.0f, 2.0f}}), 0);
   expect_values(down, {0, 2, 0, 0, 1, 0});
 }
 
@@ -141,9 +141,8 @@ TEST(Index, Derivatives) {
   const Array picks = array({{1, 1}, {0, -1}, {2, 3}});
   check_derivatives([](const Arrays& in) { return square(take_along_axis(in[0], in[1], 1)); },
                     {x, picks});
-  check_derivatives(
-      [](const Arrays& in) { return square(scatter_add(in[0], in[1], in[2], 0)); },
-      {x, indices, normal_array({4, 4}, 4)});
+  check_derivatives([](const Arrays& in) { return square(scatter_add(in[0], in[1], in[2], 0)); },
+                    {x, indices, normal_array({4, 4}, 4)});
   check_derivatives(
       [](const Arrays& in) { return square(scatter_add_along_axis(in[0], in[1], in[2], 1)); },
       {x, picks, normal_array({3, 2}, 5)});

@@ -90,8 +90,7 @@ Array normal_array(const Shape& shape, uint32_t seed, Dtype dtype) {
   return astype(Array::from(normal_values(size_of(shape), seed), shape), dtype);
 }
 
-void check_derivatives(const ArrayFunction& f, const Arrays& inputs,
-                       const DerivativeCheck& check) {
+void check_derivatives(const ArrayFunction& f, const Arrays& inputs, const DerivativeCheck& check) {
   const ScalarFunction scalar = weighted(f, 101);
   check_gradient(scalar, inputs, check);
   if (check.order < 2) return;

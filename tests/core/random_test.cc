@@ -194,7 +194,8 @@ TEST(Random, RandintReachesBothEndsAndNoMore) {
   EXPECT_EQ(*std::min_element(bytes.begin(), bytes.end()), -128);
   EXPECT_EQ(*std::max_element(bytes.begin(), bytes.end()), 127);
   EXPECT_NEAR(std::accumulate(bytes.begin(), bytes.end(), 0.0) / 1e5, -0.5, 1.2);
-  EXPECT_EQ(random::randint(5, 6, {3}, random::key(1)).to_vector<int>(), (std::vector<int>{5, 5, 5}));
+  EXPECT_EQ(random::randint(5, 6, {3}, random::key(1)).to_vector<int>(),
+            (std::vector<int>{5, 5, 5}));
   EXPECT_THAT(error_text([] { random::randint(4, 4, {3}); }),
               ::testing::HasSubstr("needs low < high, got low 4 and high 4"));
   EXPECT_THAT(error_text([] { random::randint(0, 4, {3}, {}, float32); }),
@@ -225,8 +226,7 @@ TEST(Random, PermutationHoldsEveryNumberOnce) {
 
 TEST(Random, CategoricalDrawsByItsLogits) {
   const Array logits = log(array({0.1f, 0.6f, 0.3f}));
-  const Array drawn =
-      random::categorical(broadcast_to(logits, {60'000, 3}), -1, random::key(13));
+  const Array drawn = random::categorical(broadcast_to(logits, {60'000, 3}), -1, random::key(13));
   EXPECT_EQ(drawn.dtype(), int32);
   EXPECT_EQ(drawn.shape(), Shape({60'000}));
   std::map<int, int> counts;
@@ -244,7 +244,9 @@ TEST(Random, EmptyShapes) {
 }
 
 TEST(Random, RefusesWhatIsNoKey) {
-  EXPECT_THAT(error_text([] { random::bits({3}, array({1.0f, 2.0f, 3.0f})); }),
+  EXPECT_THAT(error_text([] {
+                random::bits({3}, array({1.0f, 2.0f, 3.0f}));
+              }),
               ::testing::HasSubstr("a key is a uint32 array of shape (2,), got float32 (3,)"));
   EXPECT_THAT(error_text([] { random::split(array({1, 2})); }), ::testing::HasSubstr("int32"));
 }

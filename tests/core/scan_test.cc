@@ -67,6 +67,11 @@ TEST(Scan, Types) {
   EXPECT_THAT(error_text([] { cumsum(Array(1), 0); }), ::testing::HasSubstr("[cumsum]"));
 }
 
+TEST(Scan, IntegersWrapAround) {
+  expect_values(cumsum(array({INT32_MAX, 1}), 0), {INT32_MAX, INT32_MIN});
+  expect_values(cumprod(array({1 << 30, 4}), 0), {1 << 30, 0});
+}
+
 TEST(Scan, EmptyArrays) {
   EXPECT_EQ(cumsum(zeros({0}), 0).to_vector<float>().size(), 0u);
   EXPECT_EQ(cumprod(zeros({3, 0}), 0).shape(), Shape({3, 0}));

@@ -132,8 +132,7 @@ TEST(CrossEntropy, EqualsNegativeLogLikelihood) {
   const Array x = normal_array({4, 10}, 5);
   const Array labels = array({3, 0, 9, 5});
   const std::vector<double> logs = log_softmax(x).to_vector<double>();
-  expect_values(cross_entropy(x, labels),
-                {-logs[3], -logs[10], -logs[29], -logs[35]}, 1e-12);
+  expect_values(cross_entropy(x, labels), {-logs[3], -logs[10], -logs[29], -logs[35]}, 1e-12);
   expect_same(cross_entropy(x, astype(labels, uint8)), cross_entropy(x, labels), 0);
 }
 
@@ -161,16 +160,19 @@ TEST(CrossEntropy, Derivatives) {
   const Array x = normal_array({3, 5}, 7);
   const Array labels = array({4, -1, 2});
   check_derivatives([](const Arrays& in) { return cross_entropy(in[0], in[1]); }, {x, labels});
-  check_derivatives(
-      [](const Arrays& in) { return square(cross_entropy(in[0] * in[2], in[1])); },
-      {x, labels, Array::scalar(0.7, float64)});
+  check_derivatives([](const Arrays& in) { return square(cross_entropy(in[0] * in[2], in[1])); },
+                    {x, labels, Array::scalar(0.7, float64)});
 }
 
 TEST(CrossEntropy, ErrorsNameShapesAndTypes) {
   const Array x = normal_array({3, 5}, 8);
-  EXPECT_THAT(error_text([&] { cross_entropy(x, array({1, 2})); }),
+  EXPECT_THAT(error_text([&] {
+                cross_entropy(x, array({1, 2}));
+              }),
               ::testing::HasSubstr("need labels of shape (3,), got (2,)"));
-  EXPECT_THAT(error_text([&] { cross_entropy(x, array({1.0f, 2.0f, 3.0f})); }),
+  EXPECT_THAT(error_text([&] {
+                cross_entropy(x, array({1.0f, 2.0f, 3.0f}));
+              }),
               ::testing::HasSubstr("labels must be integers, got float32"));
   EXPECT_THAT(error_text([&] { softmax(x, 2); }), ::testing::HasSubstr("[softmax]"));
   EXPECT_THAT(error_text([&] { softmax(Array(1.0f)); }), ::testing::HasSubstr("softmax"));
