@@ -14,7 +14,7 @@
 namespace mica::trainers {
 
 /// Where a value was written. Lines and columns count from 1; line 0 means that `source` says all
-/// there is to say ("--set #2").
+/// there is to say ("--set #2"), and the column is the override's number.
 struct Location {
   std::string source;
   int line = 0;

@@ -154,12 +154,12 @@ std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, i
       errors.throw_if_any();
     }
   }
-  if (outputs > 0 && (shape.size() < 2 || shape[shape.size() - 1] != outputs)) {
+  if (outputs > 0 && shape != Shape{1, outputs}) {
     Diagnostics errors;
     errors.add(model.back().typed.at,
                fmt::format("the model ends with shape {}, but the data wants {} outputs for each "
-                           "example",
-                           to_string(shape), outputs));
+                           "example: {}",
+                           to_string(shape), outputs, to_string(Shape{1, outputs})));
     errors.throw_if_any();
   }
   return layers;

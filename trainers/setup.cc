@@ -46,6 +46,13 @@ void check_path(const RunConfig& config) {
           fmt::format("data.path: no file {}{}{}", data.path, base, remedy));
 }
 
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  if (!folder.empty()) fs::create_directories(folder, error);
+  if (!error) return;
+  fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
+}
+
 void check_source(const RunConfig& config) {
   const std::string& source = config.data.source;
   std::vector<std::string> names = {std::string(kSynthetic)};
@@ -84,7 +91,7 @@ OpenedData open_data(const RunConfig& config, const fs::path& cache,
   }
   if (!fs::exists(cache)) {
     check_path(config);
-    if (cache.has_parent_path()) fs::create_directories(cache.parent_path());
+    make_folder(cache.parent_path());
     data::prepare(prepare_options(data, cache.string()), progress);
   }
   return {data::Dataset::open(cache.string()), {}};

@@ -179,8 +179,9 @@ void Trainer::train_step(const data::Batch& batch) {
   if (!std::isfinite(loss)) {
     fail(ErrorKind::kDiverged,
          "step {} (epoch {}, batch {}): the loss is {}; try a lower learning rate (it was {:g}) or "
-         "optimizer.clip_norm. The last checkpoint is from before.",
-         state_.step + 1, state_.epoch + 1, state_.batch + 1, loss, learning_rate_);
+         "optimizer.clip_norm. Nothing of this step was saved.",
+         state_.step + 1, state_.epoch + 1, state_.batch + 1,
+         std::isnan(loss) ? "nan" : "infinite", learning_rate_);
   }
   ++state_.step;
   ++state_.batch;

@@ -276,7 +276,7 @@ Value parse_yaml_file(const std::string& path, Diagnostics& errors) {
 
 void apply_override(Value& config, const std::string& assignment, int number,
                     Diagnostics& errors) {
-  const Location at{fmt::format("--set #{}", number)};
+  const Location at{fmt::format("--set #{}", number), 0, number};
   const size_t equals = assignment.find('=');
   const std::vector<Step> path = parse_path(std::string_view(assignment).substr(0, equals));
   if (equals == std::string::npos || path.empty()) {

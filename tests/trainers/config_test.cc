@@ -98,8 +98,8 @@ TEST(Config, KnowsOneOptimizer) {
 TEST(Config, OverridesFollowTheSameRules) {
   EXPECT_EQ(parse(kGood, {"seed=5", "optimizer.sgd.lr=0.5"}).optimizer.rule->lr(), 0.5);
   EXPECT_EQ(error_of(kGood, {"seed=1", "train.epoch=5", "data.batch_size=big"}),
-            "--set #3: error: 'data.batch_size' must be an integer, got 'big'\n"
             "--set #2: error: unknown key 'epoch' in 'train' (did you mean 'epochs'?)\n"
+            "--set #3: error: 'data.batch_size' must be an integer, got 'big'\n"
             "2 errors");
 }
 
@@ -219,7 +219,8 @@ TEST(Model, NamesTheLayerThatDoesNotFit) {
                              HasSubstr("(1, 8)")));
   EXPECT_EQ(shape_error("- linear: 8\n- relu\n", {5}, 10),
             "c.yaml:2:3: error: the model ends with shape (1, 8), but the data wants 10 outputs "
-            "for each example");
+            "for each example: (1, 10)");
+  EXPECT_THAT(shape_error("- linear: 10\n", {8, 8, 1}, 10), HasSubstr("shape (1, 8, 8, 10)"));
 }
 
 }  // namespace

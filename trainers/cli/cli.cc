@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <filesystem>
 
 #include "core/base/error.h"
 #include "core/runtime/parallel.h"
@@ -106,6 +107,9 @@ int run_program(int argc, const char* const* argv) {
   } catch (const std::bad_alloc&) {
     print_error("out of memory; a smaller data.batch_size needs less");
     return static_cast<int>(ErrorKind::kRuntime);
+  } catch (const std::filesystem::filesystem_error& error) {
+    print_error(error.what());
+    return static_cast<int>(ErrorKind::kData);
   } catch (const std::exception& error) {
     print_error(error.what());
     return static_cast<int>(ErrorKind::kRuntime);

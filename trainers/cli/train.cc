@@ -68,18 +68,20 @@ class RunInfo {
 };
 
 RunFolder choose_folder(const TrainOptions& options, const RunConfig& config) {
+  RunFolder folder{options.out};
   if (options.out.empty()) {
-    if (!options.resume) return new_run_folder("runs", config.name);
-    return newest_run_folder("runs", config.name);
+    folder = options.resume ? newest_run_folder("runs", config.name)
+                            : new_run_folder("runs", config.name);
   }
-  const RunFolder folder{options.out};
-  if (options.resume || !fs::exists(folder.config())) return folder;
-  if (!options.force) {
+  if (options.resume && fs::exists(folder.last())) return folder;
+  if (fs::exists(folder.config()) && !options.resume && !options.force) {
     fail("{} holds a run already: --resume continues it, --force starts it over", options.out);
   }
+  // What was prepared may be from another config.
   for (const fs::path& file : {folder.last(), folder.best(), folder.previous(), folder.log(),
                                folder.path / "data.h5"}) {
-    fs::remove(file);
+    std::error_code ignored;
+    fs::remove(file, ignored);
   }
   return folder;
 }
@@ -94,18 +96,21 @@ std::string describe_run(const RunConfig& config, const Setup& setup) {
 }
 
 // A folder that was made for a run that can't begin goes again.
-Setup set_up(const RunConfig& config, const RunFolder& folder, Progress& progress) {
-  const bool existed = fs::exists(folder.path);
-  try {
-    return make_setup(config, folder.path / "data.h5", [&](const data::PrepareProgress& p) {
-      progress.status(fmt::format("preparing: {} {}/{}", p.stage, p.done, p.total));
-    });
-  } catch (...) {
-    std::error_code error;
-    if (!existed) fs::remove_all(folder.path, error);
-    throw;
+class FolderGuard {
+ public:
+  explicit FolderGuard(const RunFolder& folder)
+      : folder_(folder), existed_(fs::exists(folder.path)) {}
+  ~FolderGuard() {
+    std::error_code ignored;
+    if (!existed_ && !begun_) fs::remove_all(folder_.path, ignored);
   }
-}
+  void begin() { begun_ = true; }
+
+ private:
+  const RunFolder& folder_;
+  bool existed_;
+  bool begun_ = false;
+};
 
 int train(TrainOptions options, const std::string& command_line) {
   options.common.apply();
@@ -113,7 +118,10 @@ int train(TrainOptions options, const std::string& command_line) {
   const RunConfig config = load_config(options.config, options.common.set);
   const RunFolder folder = choose_folder(options, config);
   Progress progress(stderr, options.common.progress_mode());
-  Setup setup = set_up(config, folder, progress);
+  FolderGuard guard(folder);
+  Setup setup = make_setup(config, folder.path / "data.h5", [&](const data::PrepareProgress& p) {
+    progress.status(fmt::format("preparing: {} {}/{}", p.stage, p.done, p.total));
+  });
   const std::string description = describe_run(config, setup);
   const StopSignals signals;
   Trainer trainer(config, std::move(setup), folder, progress, signals);
@@ -130,6 +138,7 @@ int train(TrainOptions options, const std::string& command_line) {
   } else if (!options.init_from.empty()) {
     trainer.init_from(options.init_from);
   }
+  guard.begin();
   write_file(folder.config().string(), config.to_yaml());
   progress.log_to(folder.log());
   progress.line(description);

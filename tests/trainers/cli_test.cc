@@ -1,0 +1,310 @@
+// The program itself: verbs, exit codes, what goes to stdout and stderr, signals.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+namespace mica::trainers {
+namespace {
+namespace fs = std::filesystem;
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+std::string read_file(const fs::path& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+struct Result {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+class ProgramTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) /
+            fmt::format("mica-{}-{}", getpid(),
+                        testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::remove_all(root_);
+    fs::create_directories(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  // Starts the program in the test's folder; its process id.
+  pid_t start(const std::vector<std::string>& arguments) {
+    std::vector<char*> argv = {const_cast<char*>(MICA_PROGRAM)};
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    const std::string out = (root_ / "stdout").string(), err = (root_ / "stderr").string();
+    const std::string folder = root_.string();
+    const pid_t child = fork();
+    if (child != 0) return child;
+    if (chdir(folder.c_str()) != 0 || !std::freopen(out.c_str(), "w", stdout) ||
+        !std::freopen(err.c_str(), "w", stderr)) {
+      _exit(126);
+    }
+    execv(MICA_PROGRAM, argv.data());
+    _exit(127);
+  }
+
+  Result finish(pid_t child) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+    return {code, read_file(root_ / "stdout"), read_file(root_ / "stderr")};
+  }
+
+  Result run(const std::vector<std::string>& arguments) { return finish(start(arguments)); }
+
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(root_ / name) << text;
+  }
+
+  // 300 rows of two numbers, and a config that tells their two classes apart.
+  void write_example() {
+    std::string csv = "a,b,kind\n";
+    for (int i = 0; i < 300; ++i) {
+      const int a = i * 37 % 101, b = i * 53 % 97;
+      csv += fmt::format("{},{},{}\n", a, b, a > b ? "more" : "less");
+    }
+    write("points.csv", csv);
+    write("points.yaml",
+          "data: {source: csv, path: points.csv, target: kind, split: \"test=0.2,val=0.1\",\n"
+          "       batch_size: 16, normalize: feature}\n"
+          "model: [linear: 16, relu, dropout: 0.1, linear: 2]\n"
+          "loss: cross_entropy\n"
+          "optimizer: {adam: {lr: 0.02}}\n"
+          "train: {epochs: 12}\n");
+  }
+
+  std::vector<std::string> files() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(root_)) {
+      const std::string name = entry.path().filename().string();
+      if (name != "stdout" && name != "stderr") names.push_back(name);
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  fs::path root_;
+};
+
+TEST_F(ProgramTest, ExplainsItself) {
+  const Result help = run({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* word : {"train", "evaluate", "prepare", "summary", "config", "version", "143"}) {
+    EXPECT_THAT(help.out, HasSubstr(word));
+  }
+  for (const char* verb : {"train", "evaluate", "prepare", "summary", "config"}) {
+    const Result result = run({verb, "--help"});
+    EXPECT_EQ(result.code, 0) << verb;
+    EXPECT_THAT(result.out, HasSubstr("Exit codes")) << verb;
+  }
+  EXPECT_THAT(run({"version"}).out, testing::StartsWith("mica "));
+}
+
+TEST_F(ProgramTest, RefusesWrongUsage) {
+  Result result = run({"trian"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_EQ(result.err, "error: unknown verb 'trian' (did you mean 'train'?)\n");
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_EQ(run({}).code, 2);
+  EXPECT_EQ(run({"train"}).code, 2);
+  EXPECT_THAT(run({"train", "x.yaml", "--theads", "2"}).err, HasSubstr("did you mean '--threads'?"));
+  result = run({"train", "missing.yaml"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("missing.yaml: cannot read the config file"));
+}
+
+TEST_F(ProgramTest, HasNoGpu) {
+  write_example();
+  const Result result = run({"train", "points.yaml", "--device", "gpu"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("this build of Mica has no GPU support"));
+}
+
+TEST_F(ProgramTest, TrainsAndEvaluates) {
+  write_example();
+  const Result trained = run({"train", "points.yaml", "--seed", "5"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  EXPECT_THAT(trained.out, IsEmpty());
+  EXPECT_THAT(trained.err, Not(HasSubstr("\r")));
+  for (const char* file : {"config.yaml", "run.json", "log.txt", "metrics.csv", "metrics.jsonl",
+                           "checkpoints/last.h5", "checkpoints/best.h5"}) {
+    EXPECT_TRUE(fs::exists(root_ / "runs/points" / file)) << file;
+  }
+  const auto info = nlohmann::json::parse(read_file(root_ / "runs/points/run.json"));
+  EXPECT_EQ(info["status"], "done");
+  EXPECT_EQ(info["seed"], 5);
+
+  const Result scored = run({"evaluate", "runs/points", "--json"});
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  const auto scores = nlohmann::json::parse(scored.out);
+  EXPECT_EQ(scores["split"], "test");
+  EXPECT_EQ(scores["n"], 60);
+  EXPECT_GT(scores["accuracy"].get<double>(), 0.9);
+  EXPECT_THAT(trained.err, HasSubstr(fmt::format("test: accuracy {:.4f}",
+                                                 scores["accuracy"].get<double>())));
+  EXPECT_EQ(run({"evaluate", "runs/points/checkpoints/best.h5", "--json"}).out, scored.out);
+  EXPECT_EQ(run({"evaluate", "runs/points", "--min", "accuracy=1.01"}).code, 5);
+  EXPECT_EQ(run({"evaluate", "runs/points", "--min", "accuracy=0.5"}).code, 0);
+  EXPECT_EQ(run({"evaluate", "runs/points", "--split", "tset"}).code, 3);
+
+  // A second run never touches the first, and the effective config gives the first one's weights.
+  EXPECT_EQ(run({"train", "runs/points/config.yaml", "--set", "name=points"}).code, 0);
+  EXPECT_EQ(read_file(root_ / "runs/points-2/checkpoints/best.h5"),
+            read_file(root_ / "runs/points/checkpoints/best.h5"));
+}
+
+TEST_F(ProgramTest, ProtectsARunThatIsThere) {
+  write_example();
+  ASSERT_EQ(run({"train", "points.yaml", "--out", "r", "--set", "train.epochs=1"}).code, 0);
+  const Result again = run({"train", "points.yaml", "--out", "r"});
+  EXPECT_EQ(again.code, 2);
+  EXPECT_THAT(again.err, HasSubstr("r holds a run already"));
+  EXPECT_EQ(run({"train", "points.yaml", "--out", "r", "--force"}).code, 0);
+}
+
+TEST_F(ProgramTest, ReportsBadConfigsAndWritesNothing) {
+  write_example();
+  const std::vector<std::string> before = files();
+  const auto error_of = [&](const std::vector<std::string>& sets, int code) {
+    std::vector<std::string> arguments = {"train", "points.yaml", "--out", "r"};
+    for (const std::string& set : sets) arguments.insert(arguments.end(), {"--set", set});
+    const Result result = run(arguments);
+    EXPECT_EQ(result.code, code) << result.err;
+    EXPECT_EQ(files(), before);
+    return result.err;
+  };
+  EXPECT_EQ(error_of({"train.epochs=ten", "data.batch_size=0"}, 2),
+            "--set #1: error: 'train.epochs' must be an integer, got 'ten'\n"
+            "--set #2: error: 'data.batch_size' must be at least 1, got 0\n2 errors\n");
+  EXPECT_THAT(error_of({"model[3].linear=3"}, 2), HasSubstr("but the data wants 2 outputs"));
+  EXPECT_THAT(error_of({"model[0]=max_pool2d"}, 2), HasSubstr("layer 0 (max_pool2d)"));
+  EXPECT_THAT(error_of({"loss=mse"}, 2), HasSubstr("loss 'mse' is for regression"));
+  EXPECT_THAT(error_of({"train.monitor=val.r2"}, 2), HasSubstr("monitor 'val.r2'"));
+  EXPECT_THAT(error_of({"data.path=nowhere.csv"}, 3),
+              HasSubstr("--set #1: error: data.path: no file " + (root_ / "nowhere.csv").string()));
+  EXPECT_THAT(error_of({"data.source=cvs"}, 2), HasSubstr("(did you mean 'csv'?)"));
+  EXPECT_THAT(error_of({"data.source=\"\"", "data.path=set.h5"}, 3),
+              HasSubstr("run: mica prepare SOURCE --source PATH --out "));
+}
+
+TEST_F(ProgramTest, ReportsBadData) {
+  write_example();
+  write("ragged.csv", "a,b,kind\n1,2,x\n3,y\n");
+  Result result = run({"prepare", "csv", "--source", "ragged.csv", "--target", "kind", "--out", "o.h5"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("ragged.csv:3:"));
+  EXPECT_FALSE(fs::exists(root_ / "o.h5"));
+  result = run({"prepare", "csb", "--source", "points.csv", "--out", "o.h5"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("unknown source 'csb' (did you mean 'csv'?)"));
+  result = run({"train", "points.yaml", "--out", "points.csv/r"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("points.csv/r"));
+
+  ASSERT_EQ(run({"prepare", "csv", "--source", "points.csv", "--target", "kind", "--out",
+                 "points.h5"}).code, 0);
+  fs::resize_file(root_ / "points.h5", fs::file_size(root_ / "points.h5") / 2);
+  result = run({"train", "points.yaml", "--set", "data={path: points.h5}", "--out", "r"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("points.h5: damaged HDF5 file"));
+  EXPECT_FALSE(fs::exists(root_ / "r"));
+}
+
+TEST_F(ProgramTest, ReportsBadCheckpoints) {
+  write_example();
+  ASSERT_EQ(run({"train", "points.yaml", "--out", "r", "--set", "train.epochs=1"}).code, 0);
+  Result result = run({"evaluate", "r", "--set", "model[0].linear.out=9"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, testing::AllOf(HasSubstr("best.h5: a checkpoint of another model"),
+                                         HasSubstr("0.weight")));
+  const fs::path best = root_ / "r/checkpoints/best.h5";
+  fs::copy_file(best, root_ / "cut.h5");
+  fs::resize_file(root_ / "cut.h5", fs::file_size(best) / 2);
+  result = run({"evaluate", "cut.h5"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("cut.h5: damaged HDF5 file"));
+  EXPECT_EQ(run({"evaluate", "nothing"}).code, 3);
+  EXPECT_EQ(run({"evaluate", "."}).code, 3);
+}
+
+TEST_F(ProgramTest, StopsWhenTrainingDiverges) {
+  write_example();
+  const Result result = run({"train", "points.yaml", "--out", "r", "--set",
+                             "optimizer={sgd: {lr: 1e30}}"});
+  EXPECT_EQ(result.code, 4);
+  EXPECT_THAT(result.err, testing::ContainsRegex("error: step [0-9]+ \\(epoch 1, batch"));
+  EXPECT_EQ(nlohmann::json::parse(read_file(root_ / "r/run.json"))["status"], "diverged");
+}
+
+// Signals at any moment, and kill -9 at any moment: the end is always the same.
+TEST_F(ProgramTest, InterruptedRunsEndWithTheSameBytes) {
+  write_example();
+  const std::vector<std::string> whole = {"train", "points.yaml", "--out", "whole", "--threads", "1"};
+  ASSERT_EQ(run(whole).code, 0);
+  const std::string wanted = read_file(root_ / "whole/checkpoints/last.h5");
+  int interrupted = 0;
+  for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
+    const std::string out = fmt::format("r{}", signal);
+    const std::vector<std::string> arguments = {"train", "points.yaml", "--out", out, "--resume",
+                                                "--threads", "2"};
+    for (int wait = 5; wait < 400; wait += 15) {
+      const pid_t child = start(arguments);
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+      kill(child, signal);
+      const Result result = finish(child);
+      if (result.code == 0) break;
+      EXPECT_THAT(result.code, testing::AnyOf(128 + signal, 1000 + signal)) << result.err;
+      ++interrupted;
+    }
+    const Result result = run(arguments);
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(read_file(root_ / out / "checkpoints/last.h5"), wanted) << signal;
+  }
+  EXPECT_GT(interrupted, 0);
+}
+
+TEST_F(ProgramTest, SummarisesAModel) {
+  write("net.yaml",
+        "data: {path: none.h5}\n"
+        "model: [conv2d: {out: 20, kernel: 5, padding: 2}, relu, max_pool2d: 2, flatten, linear: 10]\n"
+        "loss: cross_entropy\noptimizer: adam\n");
+  const Result result = run({"summary", "net.yaml", "--input", "28,28,1", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["parameters"], 20 * 25 + 20 + 14 * 14 * 20 * 10 + 10);
+  EXPECT_EQ(json["layers"][1]["output"], (std::vector<int>{28, 28, 20}));
+  EXPECT_GE(json["layers"][1]["flops"], 2.0 * 28 * 28 * 20 * 25);
+  EXPECT_EQ(run({"summary", "net.yaml"}).code, 3);  // no data, no --input
+}
+
+TEST_F(ProgramTest, ChecksEveryShippedConfig) {
+  int count = 0;
+  for (const auto& entry : fs::directory_iterator(fs::path(MICA_SOURCE) / "configs")) {
+    if (entry.path().extension() != ".yaml") continue;
+    const Result result = run({"config", "print", entry.path().string()});
+    EXPECT_EQ(result.code, 0) << result.err;
+    write("again.yaml", result.out);
+    EXPECT_EQ(run({"config", "print", "again.yaml"}).out, result.out);
+    ++count;
+  }
+  EXPECT_GE(count, 5);
+}
+
+}  // namespace
+}  // namespace mica::trainers
