@@ -40,6 +40,14 @@ std::string_view name_of(Task task) {
   return task == Task::kClassification ? "classification" : "regression";
 }
 
+bool Dataset::is_prepared(const std::string& path) {
+  try {
+    return data::is_prepared(Hdf5Reader(path));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
   const Hdf5Reader file(path);
   std::shared_ptr<Dataset> dataset(new Dataset);

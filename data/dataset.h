@@ -51,6 +51,8 @@ struct Split {
 
 class Dataset {
  public:
+  /// True if the file is there and says that it is a prepared data set.
+  static bool is_prepared(const std::string& path);
   /// Throws Error(kData) naming the file if it is missing, damaged, no prepared data set (then it
   /// says how to make one) or contradicts itself.
   static std::shared_ptr<const Dataset> open(const std::string& path);

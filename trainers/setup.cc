@@ -85,7 +85,8 @@ OpenedData open_data(const RunConfig& config, const fs::path& cache,
         data.examples, data.features, data.noise, static_cast<uint64_t>(config.seed));
     return {made.dataset, made.weights};
   }
-  if (data.source.empty()) {
+  // A prepared file is told by its content, so that data.path alone leads to another data set.
+  if (data.source.empty() || data::Dataset::is_prepared(data.path)) {
     check_path(config);
     return {data::Dataset::open(data.path), {}};
   }

@@ -211,6 +211,14 @@ TEST(Dataset, OpensPreparedFilesOfH5py) {
   EXPECT_EQ(dataset->fingerprint().size(), 64u);
 }
 
+TEST(Dataset, TellsPreparedFiles) {
+  EXPECT_TRUE(Dataset::is_prepared(fixture("data/prepared.h5")));
+  EXPECT_FALSE(Dataset::is_prepared(fixture("data/keras.h5")));
+  EXPECT_FALSE(Dataset::is_prepared(fixture("data/images.npz")));
+  EXPECT_FALSE(Dataset::is_prepared(fixture("data")));
+  EXPECT_FALSE(Dataset::is_prepared(fixture("none")));
+}
+
 TEST(Dataset, SaysWhatIsWrong) {
   TemporaryFolder folder;
   expect_error(ErrorKind::kData, {"keras.h5", "no prepared data set", "mica prepare hdf5"},
