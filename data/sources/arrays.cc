@@ -12,17 +12,14 @@
 namespace mica::data {
 namespace {
 
-SourceData read_prepared(const Hdf5Reader& file) {
-  const DatasetInfo info = read_prepared_info(file);
+SourceData read_prepared(const std::string& path) {
+  const auto dataset = Dataset::open(path);  // checks it
   SourceData data;
-  data.task = info.task;
-  data.class_names = info.class_names;
-  data.feature_names = info.feature_names;
-  data.target_names = info.target_names;
-  for (const char* name : kSplitNames) {
-    if (file.is_group(fmt::format("/{}", name)))
-      data.splits[name] = read_prepared_split(file, name);
-  }
+  data.task = dataset->info().task;
+  data.class_names = dataset->info().class_names;
+  data.feature_names = dataset->info().feature_names;
+  data.target_names = dataset->info().target_names;
+  for (const std::string& name : dataset->split_names()) data.splits[name] = dataset->split(name);
   return data;
 }
 
@@ -66,7 +63,7 @@ SourceData read_hdf5_source(const PrepareOptions& options, const ProgressFunctio
   const Hdf5Reader file(options.path);
   SourceData data;
   if (is_prepared(file)) {
-    data = read_prepared(file);
+    data = read_prepared(options.path);
   } else {
     const std::vector<std::string> names = file.datasets();
     std::map<std::string, HostTensor> arrays;

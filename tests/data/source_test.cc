@@ -7,6 +7,7 @@
 #include "core/io/hdf5.h"
 #include "core/io/npy.h"
 #include "data/gzip.h"
+#include "data/prepared_file.h"
 #include "tests/data/data_testing.h"
 
 namespace mica::data {
@@ -283,6 +284,8 @@ TEST_F(ArraySource, SaysWhatIsWrong) {
   half.resize(half.size() / 2);
   write_file(folder_ / "half.h5", half);
   expect_bad_data(options("hdf5", "half.h5"), {"half.h5", "cut off", "truncated"});
+  write_prepared(folder_ / "int64.h5", {}, {{"train", {x, HostTensor(Dtype::kInt64, {3})}}});
+  expect_bad_data(options("hdf5", "int64.h5"), {"int64.h5", "int64, wanted int32"});
   Hdf5Writer other;
   other.write("weights", x);
   other.save(folder_ / "other.h5");
