@@ -1,6 +1,7 @@
 #include "core/ops/elementwise.h"
 
 #include <array>
+#include <cmath>
 
 #include "core/graph/node.h"
 #include "core/ops/create.h"
@@ -12,6 +13,13 @@ namespace {
 
 // What a row of the table writes for "this input has no gradient".
 const Array none;
+
+// Divisors for the table: infinity, by which quotients are 0, in the place of what has no finite
+// derivative. NaN counts as such.
+Array nonzero(const Array& x) { return where(x == 0, INFINITY, x); }
+Array positive(const Array& x) {
+  return is_complex(x.dtype()) ? nonzero(x) : where(x > 0, x, INFINITY);
+}
 
 using Vjp = Arrays (*)(const Arrays& in, const Array& out, const Array& g);
 

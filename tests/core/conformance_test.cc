@@ -12,6 +12,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <complex>
+#include <functional>
+#include <map>
 #include <random>
 #include <set>
 #include <typeindex>
@@ -348,8 +351,8 @@ TEST(Conformance, RowsHaveTheirValues) {
 
 // Zeros of both signs, infinities, NaN and numbers about which functions turn.
 TEST(Conformance, RowsHaveTheirValuesAtTheEdges) {
-  const std::vector<double> edges = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1,
-                                     -1,  0.5,  -0.5,     20,        -20};
+  const std::vector<double> edges = {0.0, -0.0, INFINITY, -INFINITY, NAN, 1,    -1,
+                                     0.5, -0.5, 20,       -20,       3e5, -3e5, 1e-30};
   const auto n = static_cast<int64_t>(edges.size());
   // Division and remainder with infinities and zeros have no agreed values.
   const std::set<std::string_view> left_out = {"floor_divide", "remainder", "left_shift",
@@ -357,7 +360,7 @@ TEST(Conformance, RowsHaveTheirValuesAtTheEdges) {
   int count = 0;
   for_each_row([&](const ElementwiseRow& row, const RowFunction& function) {
     if (row.types == Types::kInteger || left_out.count(row.name)) return;
-    for (const Dtype dtype : {float32, float64}) {
+    for (const Dtype dtype : {float32, float64, float16, bfloat16}) {
       SCOPED_TRACE(std::string(name_of(dtype)));
       const Array x = stored(astype(Array::from(edges, {n}), dtype));
       Arrays inputs = {x};
@@ -401,6 +404,52 @@ TEST(Conformance, RowsPlannedEqualOneByOneAndTakeAnyLayout) {
     }
   });
   report("laws 7 and 9 on rows", count);
+}
+
+TEST(Conformance, RowsHaveTheirValuesForComplexNumbers) {
+  using Complex = std::complex<double>;
+  const std::map<std::string_view, std::function<Complex(Complex, Complex)>> functions = {
+      {"neg", [](Complex x, Complex) { return -x; }},
+      {"square", [](Complex x, Complex) { return x * x; }},
+      {"sqrt", [](Complex x, Complex) { return std::sqrt(x); }},
+      {"rsqrt", [](Complex x, Complex) { return 1.0 / std::sqrt(x); }},
+      {"reciprocal", [](Complex x, Complex) { return 1.0 / x; }},
+      {"exp", [](Complex x, Complex) { return std::exp(x); }},
+      {"log", [](Complex x, Complex) { return std::log(x); }},
+      {"sin", [](Complex x, Complex) { return std::sin(x); }},
+      {"cos", [](Complex x, Complex) { return std::cos(x); }},
+      {"tan", [](Complex x, Complex) { return std::tan(x); }},
+      {"sinh", [](Complex x, Complex) { return std::sinh(x); }},
+      {"cosh", [](Complex x, Complex) { return std::cosh(x); }},
+      {"tanh", [](Complex x, Complex) { return std::tanh(x); }},
+      {"add", [](Complex x, Complex y) { return x + y; }},
+      {"subtract", [](Complex x, Complex y) { return x - y; }},
+      {"multiply", [](Complex x, Complex y) { return x * y; }},
+      {"divide", [](Complex x, Complex y) { return x / y; }},
+      {"power", [](Complex x, Complex y) { return std::pow(x, y); }}};
+  const std::vector<complex64_t> values = {{1, 2}, {-0.5f, 0.25f}, {2, -1}, {0.75f, 0}};
+  const Array x = Array::from(values, {4, 1});
+  const Array y = Array::from(values, {4});
+  int count = 0;
+  for_each_row([&](const ElementwiseRow& row, const RowFunction& function) {
+    if (row.types == Types::kReal || row.types == Types::kFloat || row.types == Types::kInteger) {
+      EXPECT_FALSE(testing::error_text([&] { function({x, y}); }).empty());
+      return;
+    }
+    if (row.gives_bool) return;
+    ASSERT_TRUE(functions.count(row.name)) << "no complex reference";
+    const Array got = function({x, y});
+    ASSERT_EQ(got.dtype(), complex64);
+    const auto results = got.to_vector<complex64_t>();
+    for (size_t i = 0; i < results.size(); ++i) {
+      const Complex left = values[row.arity == 2 ? i / 4 : i];
+      const Complex wanted = functions.at(row.name)(left, Complex(values[i % 4]));
+      EXPECT_LT(std::abs(Complex(results[i]) - wanted), 1e-5 * std::max(1.0, std::abs(wanted)))
+          << i;
+    }
+    ++count;
+  });
+  report("law 1 for complex64", count);
 }
 
 TEST(Conformance, EmptyInputsGiveEmptyResults) {

@@ -1,0 +1,121 @@
+// Cases in which array libraries are known to have gone wrong, each held here once.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "core/eval/eval.h"
+#include "core/ops/create.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/index.h"
+#include "core/ops/reduce.h"
+#include "core/ops/scan.h"
+#include "core/ops/softmax.h"
+#include "core/ops/sort.h"
+#include "core/ops/view.h"
+#include "core/transform/grad.h"
+#include "tests/core/numeric.h"
+
+namespace mica {
+namespace {
+
+using testing::expect_values;
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+TEST(KnownTraps, AnyAndAllTakeMinusZeroForZeroAndNanForTrue) {
+  for (const Dtype dtype : {float32, float16, float64}) {
+    const Array x = astype(array({-0.0f, kNan}), dtype);
+    expect_values(any(slice_axis(x, 0, 0, 1)), {0});
+    expect_values(any(x), {1});
+    expect_values(all(x), {0});
+  }
+}
+
+TEST(KnownTraps, NegativeIntegerPowersEnd) {
+  expect_values(power(array({1, -1, 2}), array({-3, -3, -1})), {1, -1, 0});
+}
+
+TEST(KnownTraps, IntegerDivisionByZeroAndOverflowDoNotCrash) {
+  const Array zero = array({0, 0});
+  eval(floor_divide(array({1, -7}), zero), remainder(array({1, -7}), zero));
+  const Array least = array({INT32_MIN});
+  eval(floor_divide(least, array({-1})), remainder(least, array({-1})));
+  expect_values(remainder(least, array({-1})), {0});
+}
+
+TEST(KnownTraps, DivisionRoundsDownAndRemaindersTakeTheDivisorsSign) {
+  for (const Dtype dtype : {float32, float64, float16, bfloat16, int32, int8}) {
+    const Array x = astype(array({7, -7, 7, -7, 6, -6}), dtype);
+    const Array y = astype(array({2, 2, -2, -2, -3, 3}), dtype);
+    expect_values(floor_divide(x, y), {3, -4, -4, 3, -2, -2});
+    expect_values(remainder(x, y), {1, 1, -1, -1, 0, 0});
+  }
+}
+
+TEST(KnownTraps, SumsOverAxesOfLengthOneHaveTheTypeOfOthers) {
+  for (const Dtype dtype : {bool_, uint8, int16}) {
+    const Array one = ones({1, 3}, dtype);
+    const Array two = ones({2, 3}, dtype);
+    EXPECT_EQ(sum(one, {0}).dtype(), sum(two, {0}).dtype());
+    EXPECT_EQ(prod(one, {0}).dtype(), prod(two, {0}).dtype());
+    EXPECT_EQ(cumsum(one, 0).dtype(), cumsum(two, 0).dtype());
+  }
+}
+
+TEST(KnownTraps, GradientsAreFiniteWhereTheMathematicsIs) {
+  const auto at = [](auto f, const Array& x) { return grad(UnaryFunction(f))(x); };
+  // The branch that is not taken does not spoil the one that is.
+  expect_values(
+      at([](const Array& x) { return sum(where(x > 0, sqrt(x), 0)); }, array({4.0f, 0.0f, -1.0f})),
+      {0.25, 0, 0});
+  expect_values(
+      at([](const Array& x) { return sum(where(x > 0, log(x), x)); }, array({2.0f, 0.0f, -1.0f})),
+      {0.5, 1, 1});
+  expect_values(at([](const Array& x) { return sum(maximum(sqrt(x), 1)); }, array({0.0f, 4.0f})),
+                {0, 0.25});
+  // A norm has the subgradient 0 at the origin.
+  expect_values(at([](const Array& x) { return sqrt(sum(square(x))); }, array({0.0f, 0.0f})),
+                {0, 0});
+  expect_values(at([](const Array& x) { return sum(abs(x)); }, array({0.0f, -2.0f})), {0, -1});
+  expect_values(at([](const Array& x) { return sum(power(x, 2)); }, array({0.0f, -3.0f})), {0, -6});
+  expect_values(at([](const Array& x) { return prod(x); }, array({0.0f, 3.0f, 2.0f})), {6, 0, 0});
+}
+
+TEST(KnownTraps, EqualOpsWithOtherSettingsAreNotMerged) {
+  const Array x = array({{1.0f, 2.0f}, {3.0f, 4.0f}});
+  const Array rows = sum(x, {0});
+  const Array columns = sum(x, {1});
+  const Array forward = cumsum(x, 0);
+  const Array backward = cumsum(x, 0, {.reverse = true});
+  const auto [one, order] = topk(x, 1);
+  eval(rows, columns, forward, backward, one, order);
+  expect_values(rows, {4, 6});
+  expect_values(columns, {3, 7});
+  expect_values(forward, {1, 2, 4, 6});
+  expect_values(backward, {4, 6, 3, 4});
+  expect_values(sum(x * 2, {0}) + sum(x * 3, {0}), {20, 30});
+}
+
+TEST(KnownTraps, NegativeStridesInsideFusedChains) {
+  const Array x = array({1.0f, 2.0f, 3.0f});
+  expect_values((flip(x) * 2 + x) * flip(x), {21, 12, 5});
+}
+
+TEST(KnownTraps, GatherFromColumns) {
+  const Array x = reshape(arange(12), {3, 4});
+  const Array columns = slice(transpose(x), {1, 0}, {3, 3});
+  expect_values(take(columns, array({1, 0}), 0), {2, 6, 10, 1, 5, 9});
+}
+
+TEST(KnownTraps, AThrowWhileComputingLeavesTheStateSane) {
+  const Array x = array({1.0f, 2.0f, 3.0f});
+  const Array bad = take(x * 2, array({5}), 0);
+  const Array good = x + 1;
+  EXPECT_FALSE(testing::error_text([&] { eval(good, bad); }).empty());
+  EXPECT_FALSE(testing::error_text([&] { eval(bad); }).empty());
+  expect_values(good, {2, 3, 4});
+}
+
+}  // namespace
+}  // namespace mica
