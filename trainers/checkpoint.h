@@ -5,7 +5,8 @@
 //
 // Layout, readable by h5py:
 //
-//   /model/<name>            weights and buffers ("0.weight"); attributes of the group: example_shape,
+//   /model/<name>            weights and buffers ("0.weight"); attributes of the group:
+//   example_shape,
 //                            mean, std, target_mean, target_std (how inputs were normalised),
 //                            class_names, task
 //   /state/optimizer/<name>  the optimizer's arrays
@@ -28,14 +29,14 @@ namespace mica::trainers {
 
 /// Where a run stands. Together with weights and optimizer it decides every step to come.
 struct RunState {
-  int64_t step = 0;          // updates so far
-  int64_t epoch = 0;         // epochs completed
-  int64_t batch = 0;         // batches done of the epoch now running
-  int64_t samples = 0;       // since the last report
-  double loss_sum = 0;       // since the last report, each batch weighted by its examples
-  int64_t correct = 0;       // since the last report
-  double best = 0;           // value of the monitored metric
-  int64_t best_epoch = 0;    // 0: no report yet
+  int64_t step = 0;        // updates so far
+  int64_t epoch = 0;       // epochs completed
+  int64_t batch = 0;       // batches done of the epoch now running
+  int64_t samples = 0;     // since the last report
+  double loss_sum = 0;     // since the last report, each batch weighted by its examples
+  int64_t correct = 0;     // since the last report
+  double best = 0;         // value of the monitored metric
+  int64_t best_epoch = 0;  // 0: no report yet
   int64_t reports_since_best = 0;
   FIELDS(RunState, step, epoch, batch, samples, loss_sum, correct, best, best_epoch,
          reports_since_best)

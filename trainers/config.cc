@@ -107,9 +107,8 @@ class ConfigReader {
     const Entry* chosen = nullptr;
     for (const optim::OptimizerRow& row : optim::optimizer_rows()) {
       if (!section.find(row.name)) continue;
-      const auto entry =
-          std::find_if(value.entries.begin(), value.entries.end(),
-                       [&](const Entry& each) { return each.key == row.name; });
+      const auto entry = std::find_if(value.entries.begin(), value.entries.end(),
+                                      [&](const Entry& each) { return each.key == row.name; });
       if (chosen) {
         errors_.add(entry->at, fmt::format("one optimizer is enough, got '{}' and '{}'",
                                            chosen->key, entry->key));
@@ -117,8 +116,10 @@ class ConfigReader {
       }
       chosen = &*entry;
     }
-    if (chosen) read_rule({chosen->key, chosen->value, chosen->at});
-    else if (value.is_map()) errors_.add(value.at, "'optimizer' must name one" + optimizer_names());
+    if (chosen)
+      read_rule({chosen->key, chosen->value, chosen->at});
+    else if (value.is_map())
+      errors_.add(value.at, "'optimizer' must name one" + optimizer_names());
   }
 
   static std::string optimizer_names() {
@@ -157,7 +158,8 @@ class ConfigReader {
   void read_groups(const Value& value) {
     if (!value.is_list()) {
       errors_.add(value.at, fmt::format("'optimizer.groups' must be a list of {{match: pattern}}, "
-                                        "got {}", value.describe()));
+                                        "got {}",
+                                        value.describe()));
       return;
     }
     for (const Value& item : value.items) {

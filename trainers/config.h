@@ -120,7 +120,8 @@ RunConfig load_config(const std::string& path, const std::vector<std::string>& o
 RunConfig parse_config(const std::string& text, const std::string& source,
                        const std::string& folder, const std::vector<std::string>& overrides = {});
 
-/// The keys ("optimizer.sgd.lr") whose values differ between two configs, in the order of the first.
+/// The keys ("optimizer.sgd.lr") whose values differ between two configs, in the order of the
+/// first.
 std::vector<std::string> differing_keys(const Value& a, const Value& b);
 
 /// What a config may hold, as text for people: every key with its type, default and meaning.

@@ -43,7 +43,9 @@ bool is_kept(const std::string& step, int64_t last) {
 }  // namespace
 
 MetricsLog::MetricsLog(const fs::path& folder, std::vector<std::string> columns)
-    : csv_(folder / "metrics.csv"), jsonl_(folder / "metrics.jsonl"), columns_(std::move(columns)) {}
+    : csv_(folder / "metrics.csv"),
+      jsonl_(folder / "metrics.jsonl"),
+      columns_(std::move(columns)) {}
 
 void MetricsLog::keep_until(int64_t step) {
   const auto column = std::find(columns_.begin(), columns_.end(), "step") - columns_.begin();

@@ -51,9 +51,9 @@ class ClassificationMetrics {
  private:
   int64_t classes_;
   int64_t count_ = 0;
-  std::vector<int64_t> confusion_;      // classes x classes, rows are the truth
+  std::vector<int64_t> confusion_;  // classes x classes, rows are the truth
   std::vector<int64_t> support_;
-  std::vector<int64_t> rank_counts_;    // labels with 0, 1, ... 4 scores above theirs
+  std::vector<int64_t> rank_counts_;  // labels with 0, 1, ... 4 scores above theirs
 };
 
 class RegressionMetrics {

@@ -42,8 +42,10 @@ class Expander {
     }
     for (const Value& item : list.items) {
       if (layers.size() > kMaxLayers) return;
-      if (item.find("repeat")) expand_block(item, names, depth);
-      else add_layer(item, names);
+      if (item.find("repeat"))
+        expand_block(item, names, depth);
+      else
+        add_layer(item, names);
     }
     if (layers.size() > kMaxLayers) {
       errors_.add(list.at, fmt::format("more than {} layers", kMaxLayers));

@@ -43,8 +43,8 @@ struct BuiltLayer {
 
 /// Builds the layers for examples of shape `example`, so that the first layer gets
 /// (batch, example...). Initial weights follow from the seed and the layer's position. The
-/// result must have shape (batch, outputs); outputs = 0 accepts any. Throws a usage Error placed at the
-/// layer whose input does not fit, with got and wanted shapes.
+/// result must have shape (batch, outputs); outputs = 0 accepts any. Throws a usage Error placed at
+/// the layer whose input does not fit, with got and wanted shapes.
 std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, int64_t outputs,
                                      int64_t seed);
 

@@ -133,8 +133,10 @@ std::string Progress::draw(const ProgressState& state, int width, bool utf8) {
   const int full = static_cast<int>(fraction(state) * bar);
   std::string text = head;
   for (int i = 0; i < bar; ++i) {
-    if (utf8) text += i < full ? "━" : "┄";
-    else text += i < full ? '#' : '-';
+    if (utf8)
+      text += i < full ? "━" : "┄";
+    else
+      text += i < full ? '#' : '-';
   }
   return text + tail;
 }

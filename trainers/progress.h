@@ -19,15 +19,15 @@
 namespace mica::trainers {
 
 struct ProgressState {
-  int64_t epoch = 0;          // from 1
+  int64_t epoch = 0;  // from 1
   int64_t epochs = 0;
-  int64_t step = 0;           // within the epoch, from 1
-  int64_t steps = 0;          // in an epoch
+  int64_t step = 0;   // within the epoch, from 1
+  int64_t steps = 0;  // in an epoch
   double loss = 0;
-  std::string metric{};       // "accuracy 0.953", may be empty
+  std::string metric{};  // "accuracy 0.953", may be empty
   double samples_per_second = 0;
-  double data_wait = 0;       // share of the time spent waiting for data, 0 to 1
-  double seconds_left = 0;    // of the whole run
+  double data_wait = 0;     // share of the time spent waiting for data, 0 to 1
+  double seconds_left = 0;  // of the whole run
 };
 
 class Progress {

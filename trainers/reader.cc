@@ -97,9 +97,9 @@ void read_setting(const Value& value, std::string_view name, const Setting& sett
   if (!std::visit(ReadInto{value}, setting.value)) {
     const bool numeric = setting.type_name().find("number") != std::string_view::npos ||
                          setting.type_name().find("integer") != std::string_view::npos;
-    errors.add(value.at, fmt::format("'{}' must be {}, got {}{}", name,
-                                     with_article(setting.type_name()), value.describe(),
-                                     numeric ? number_hint(value) : ""));
+    errors.add(value.at,
+               fmt::format("'{}' must be {}, got {}{}", name, with_article(setting.type_name()),
+                           value.describe(), numeric ? number_hint(value) : ""));
     return;
   }
   const std::string problem = setting.problem();
@@ -129,10 +129,10 @@ struct ToValue {
 Section::Section(const Value& value, std::string name, Diagnostics& errors)
     : value_(value), name_(std::move(name)), errors_(errors) {
   if (value.is_map() || value.is_null()) return;
-  errors.add(value.at, name_.empty() ? fmt::format("a config is made of 'key: value', got {}",
-                                                   value.describe())
-                                     : fmt::format("'{}' must be a section, got {}", name_,
-                                                   value.describe()));
+  errors.add(value.at,
+             name_.empty()
+                 ? fmt::format("a config is made of 'key: value', got {}", value.describe())
+                 : fmt::format("'{}' must be a section, got {}", name_, value.describe()));
 }
 
 void Section::read(const std::vector<Setting>& settings) {
@@ -177,8 +177,8 @@ void read_typed_settings(const Typed& typed, const std::vector<Setting>& setting
                          Diagnostics& errors) {
   const bool short_form = typed.settings.is_scalar() || typed.settings.is_list();
   if (short_form && settings.empty()) {
-    errors.add(typed.settings.at, fmt::format("'{}' has no settings, got {}", typed.type,
-                                              typed.settings.describe()));
+    errors.add(typed.settings.at,
+               fmt::format("'{}' has no settings, got {}", typed.type, typed.settings.describe()));
     return;
   }
   Value map = typed.settings;
@@ -192,8 +192,8 @@ void read_typed_settings(const Typed& typed, const std::vector<Setting>& setting
 Value settings_value(const std::vector<Setting>& settings) {
   Value map = Value::map({});
   for (const Setting& setting : settings) {
-    Value value = std::visit([](const auto* pointer) { return ToValue()(*pointer); },
-                             setting.value);
+    Value value =
+        std::visit([](const auto* pointer) { return ToValue()(*pointer); }, setting.value);
     add_entry(map, std::string(setting.name), std::move(value));
   }
   return map;

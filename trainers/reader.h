@@ -4,12 +4,12 @@
 //   section.read(settings_of(data_config));   // FIELDS and kFieldInfo say what may be there
 //   section.finish();                         // every key nobody asked for is an error
 //
-//   Typed layer = read_typed(value, "a layer", errors);      // "relu", {linear: 450}, {conv2d: {...}}
-//   read_typed_settings(layer, config->settings(), errors);
+//   Typed layer = read_typed(value, "a layer", errors);      // "relu", {linear: 450}, {conv2d:
+//   {...}} read_typed_settings(layer, config->settings(), errors);
 //
-// A key that is absent leaves the setting as it is, which is an error where the default lies outside
-// its range. Numbers are read as written: 010, 0x10, 1_000, .inf and .nan are errors, 1e3 is an
-// integer, "5" in quotes is text, and only true and false are booleans.
+// A key that is absent leaves the setting as it is, which is an error where the default lies
+// outside its range. Numbers are read as written: 010, 0x10, 1_000, .inf and .nan are errors, 1e3
+// is an integer, "5" in quotes is text, and only true and false are booleans.
 #pragma once
 
 #include <string>
@@ -23,7 +23,8 @@ namespace mica::trainers {
 
 class Section {
  public:
-  /// `value` must be a map or nothing at all; else an error is added and every key counts as absent.
+  /// `value` must be a map or nothing at all; else an error is added and every key counts as
+  /// absent.
   Section(const Value& value, std::string name, Diagnostics& errors);
 
   /// Reads every setting whose key is there.

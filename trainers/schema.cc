@@ -7,11 +7,13 @@ namespace {
 void describe(const std::vector<Setting>& settings, int indent, std::string& text) {
   for (const Setting& setting : settings) {
     const bool required = !setting.problem().empty();
-    std::string line = fmt::format("{:{}}{}: {}", "", indent, setting.name,
-                                   required ? "..." : setting.print());
+    std::string line =
+        fmt::format("{:{}}{}: {}", "", indent, setting.name, required ? "..." : setting.print());
     text += fmt::format("{:<34}# {}", line, setting.info.doc);
-    if (!setting.info.choices.empty()) text += fmt::format(" [{}]", setting.info.choices);
-    else text += fmt::format(" ({})", setting.type_name());
+    if (!setting.info.choices.empty())
+      text += fmt::format(" [{}]", setting.info.choices);
+    else
+      text += fmt::format(" ({})", setting.type_name());
     text += required ? ", must be given\n" : "\n";
   }
 }

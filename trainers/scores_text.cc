@@ -23,8 +23,7 @@ size_t widest(const std::vector<std::string>& names, size_t least) {
 std::string class_table(const ClassificationMetrics& metrics,
                         const std::vector<std::string>& names) {
   const size_t width = widest(names, 7);
-  std::string text =
-      fmt::format("{:<{}}  precision  recall     f1  support\n", "class", width);
+  std::string text = fmt::format("{:<{}}  precision  recall     f1  support\n", "class", width);
   const auto row = [&](const std::string& name, const ClassScore& score) {
     text += fmt::format("{:<{}}  {:9.4f}  {:6.4f} {:6.4f} {:8}\n", name, width, score.precision,
                         score.recall, score.f1, score.support);

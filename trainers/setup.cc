@@ -38,10 +38,10 @@ void check_path(const RunConfig& config) {
   if (fs::exists(data.path)) return;
   const std::string base = config.path_at.is_override() ? "" : " (from the config's folder)";
   const std::string name = fs::path(data.path).filename().string();
-  const std::string remedy =
-      data.source.empty() ? fmt::format("; run: mica prepare {} --source PATH --out {}",
-                                        likely_source(name), data.path)
-                          : "; give it with --set data.path=PATH";
+  const std::string remedy = data.source.empty()
+                                 ? fmt::format("; run: mica prepare {} --source PATH --out {}",
+                                               likely_source(name), data.path)
+                                 : "; give it with --set data.path=PATH";
   fail_at(ErrorKind::kData, config.path_at,
           fmt::format("data.path: no file {}{}{}", data.path, base, remedy));
 }

@@ -35,8 +35,7 @@ optim::Schedule make_schedule(const RunConfig& config, int64_t steps_per_epoch) 
   std::vector<const optim::ScheduleConfig*> schedules;
   for (const auto& schedule : config.optimizer.schedules) schedules.push_back(schedule.get());
   return optim::build_schedule(schedules, {config.optimizer.rule->lr(),
-                                           steps_per_epoch * config.train.epochs,
-                                           steps_per_epoch});
+                                           steps_per_epoch * config.train.epochs, steps_per_epoch});
 }
 
 // The metric that says which weights are best. Throws where the data has no such number.
@@ -49,8 +48,9 @@ std::string choose_monitor(const RunConfig& config, const data::Dataset& dataset
   }
   std::string problem;
   if (monitor.starts_with("val.") && !dataset.has("val")) {
-    problem = "needs a validation split, which this data does not have (prepare it with --split "
-              "val=0.1, or set train.monitor to train.loss)";
+    problem =
+        "needs a validation split, which this data does not have (prepare it with --split "
+        "val=0.1, or set train.monitor to train.loss)";
   } else if (monitor == "val.accuracy" && !classes) {
     problem = "is for classification, but the data is for regression";
   } else if (monitor == "val.r2" && classes) {
@@ -66,8 +66,10 @@ std::vector<std::string> columns(const data::Dataset& dataset, bool has_true_wei
   if (classes) names.push_back("train_accuracy");
   if (dataset.has("val")) {
     names.push_back("val_loss");
-    if (classes) names.push_back("val_accuracy");
-    else names.insert(names.end(), {"val_mse", "val_mae", "val_r2"});
+    if (classes)
+      names.push_back("val_accuracy");
+    else
+      names.insert(names.end(), {"val_mse", "val_mae", "val_r2"});
   }
   if (has_true_weights) names.push_back("weight_error");
   names.insert(names.end(), {"lr", "samples_per_second", "data_wait", "seconds"});
@@ -165,7 +167,8 @@ void Trainer::train_step(const data::Batch& batch) {
   auto [values, gradients] = value_and_gradients(batch.x, batch.y);
   const OptimizerConfig& config = config_.optimizer;
   if (config.clip_value > 0) gradients = optim::clip_by_value(gradients, config.clip_value);
-  if (config.clip_norm > 0) gradients = optim::clip_by_global_norm(gradients, config.clip_norm).first;
+  if (config.clip_norm > 0)
+    gradients = optim::clip_by_global_norm(gradients, config.clip_norm).first;
   learning_rate_ = schedule_(state_.step);
   optimizer_.update(network.named_parameters(), gradients, learning_rate_);
 
@@ -180,8 +183,8 @@ void Trainer::train_step(const data::Batch& batch) {
     fail(ErrorKind::kDiverged,
          "step {} (epoch {}, batch {}): the loss is {}; try a lower learning rate (it was {:g}) or "
          "optimizer.clip_norm. Nothing of this step was saved.",
-         state_.step + 1, state_.epoch + 1, state_.batch + 1,
-         std::isnan(loss) ? "nan" : "infinite", learning_rate_);
+         state_.step + 1, state_.epoch + 1, state_.batch + 1, std::isnan(loss) ? "nan" : "infinite",
+         learning_rate_);
   }
   ++state_.step;
   ++state_.batch;
@@ -198,9 +201,11 @@ void Trainer::train_step(const data::Batch& batch) {
 void Trainer::report() {
   const double samples = static_cast<double>(std::max<int64_t>(state_.samples, 1));
   std::map<std::string, double> row = {
-      {"epoch", state_.epoch},           {"step", state_.step},
+      {"epoch", state_.epoch},
+      {"step", state_.step},
       {"train_loss", state_.loss_sum / samples},
-      {"lr", learning_rate_},            {"seconds", seconds_},
+      {"lr", learning_rate_},
+      {"seconds", seconds_},
       {"samples_per_second", seconds_ > 0 ? timed_samples_ / seconds_ : 0.0},
       {"data_wait", seconds_ > 0 ? wait_seconds_ / seconds_ : 0.0}};
   std::string text = fmt::format("epoch {}/{}  loss {:.6g}", state_.epoch, config_.train.epochs,
@@ -233,9 +238,10 @@ void Trainer::report() {
   progress_.line(text + fmt::format("  {:.0f} samples/s  {}{}", row["samples_per_second"],
                                     Progress::duration(seconds_), improved ? "  best" : ""));
   if (is_finished() && state_.epoch < config_.train.epochs) {
-    progress_.line(fmt::format("stopped early: {} has not been better than {:.6g} (epoch {}) for "
-                               "{} reports", monitor_, state_.best, state_.best_epoch,
-                               state_.reports_since_best));
+    progress_.line(
+        fmt::format("stopped early: {} has not been better than {:.6g} (epoch {}) for "
+                    "{} reports",
+                    monitor_, state_.best, state_.best_epoch, state_.reports_since_best));
   }
   seconds_ = wait_seconds_ = 0;
   timed_samples_ = 0;
@@ -254,8 +260,8 @@ void Trainer::update_best(double value) {
 }
 
 Scores Trainer::score(const std::string& split) {
-  return evaluate(*setup_.network, *config_.loss, setup_.data.dataset, split,
-                  setup_.normalization, config_.data.batch_size);
+  return evaluate(*setup_.network, *config_.loss, setup_.data.dataset, split, setup_.normalization,
+                  config_.data.batch_size);
 }
 
 // The test split is looked at once, by the weights that are the run's result.
@@ -264,8 +270,8 @@ void Trainer::score_result() {
   const std::string file = (best ? folder_.best() : folder_.last()).string();
   if (best) {
     setup_.network->load_state(load_checkpoint(file).model);
-    progress_.line(fmt::format("best: epoch {}, {} {:.6g}", state_.best_epoch, monitor_,
-                               state_.best));
+    progress_.line(
+        fmt::format("best: epoch {}, {} {:.6g}", state_.best_epoch, monitor_, state_.best));
   }
   if (setup_.data.dataset->has("test")) {
     progress_.line(fmt::format("test: {}", headline(score("test"))));
@@ -348,11 +354,13 @@ bool Trainer::resume() {
 void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
   const RunConfig saved = parse_config(checkpoint.config, path, folder_.path.string());
   for (const std::string& key : differing_keys(saved.to_value(), config_.to_value())) {
-    // Data that has moved changes nothing, and longer training little: a schedule that ends with the
-    // run is stretched from here on.
+    // Data that has moved changes nothing, and longer training little: a schedule that ends with
+    // the run is stretched from here on.
     if (key.starts_with("train.") || key == "data.path" || key == "name") continue;
-    fail("{}: cannot resume with another '{}'; start a new run, or take the weights with "
-         "--init-from", path, key);
+    fail(
+        "{}: cannot resume with another '{}'; start a new run, or take the weights with "
+        "--init-from",
+        path, key);
   }
   if (checkpoint.data_fingerprint != fingerprint_) {
     fail(ErrorKind::kData, "{}: was trained on other data than {}", path, config_.data.path);

@@ -1,8 +1,8 @@
 // A training run, from the first step to the last or from a checkpoint on.
 //
-//   Trainer trainer(config, make_setup(config, folder.path / "data.h5"), folder, progress, signals);
-//   trainer.resume();                        // if there is a checkpoint
-//   int code = trainer.run();                // 0, or 130 / 143 when a signal stopped it
+//   Trainer trainer(config, make_setup(config, folder.path / "data.h5"), folder, progress,
+//   signals); trainer.resume();                        // if there is a checkpoint int code =
+//   trainer.run();                // 0, or 130 / 143 when a signal stopped it
 //
 // Everything that a step does follows from (config, data, state): the same config gives the same
 // weights, bit for bit, run through or stopped anywhere and resumed, with any number of threads.

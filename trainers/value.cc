@@ -40,8 +40,7 @@ class Importer {
         value.kind = Value::Kind::kMap;
         for (const auto& pair : node) add_entry(value, pair.first, pair.second);
         break;
-      default:
-        break;
+      default: break;
     }
     return value;
   }
@@ -124,10 +123,9 @@ Value* descend(Value& value, const Step& step, const std::string& so_far, const 
     if (value.is_list() && step.index < static_cast<int64_t>(value.items.size())) {
       return &value.items[static_cast<size_t>(step.index)];
     }
-    errors.add(at, value.is_list()
-                       ? fmt::format("'{}' has {} items, there is no [{}]", so_far,
-                                     value.items.size(), step.index)
-                       : fmt::format("'{}' is no list", so_far));
+    errors.add(at, value.is_list() ? fmt::format("'{}' has {} items, there is no [{}]", so_far,
+                                                 value.items.size(), step.index)
+                                   : fmt::format("'{}' is no list", so_far));
     return nullptr;
   }
   // "relu" and {relu: ...}, "sgd" and {sgd: {lr: ...}} name the same thing.
@@ -157,9 +155,12 @@ std::string quote(const std::string& text) {
   std::string quoted = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '\n') quoted += "\\n";
-    else if (c == '\t') quoted += "\\t";
-    else quoted += c;
+    if (c == '\n')
+      quoted += "\\n";
+    else if (c == '\t')
+      quoted += "\\t";
+    else
+      quoted += c;
   }
   return quoted + '"';
 }
@@ -274,8 +275,7 @@ Value parse_yaml_file(const std::string& path, Diagnostics& errors) {
   return parse_yaml(text.str(), path, errors);
 }
 
-void apply_override(Value& config, const std::string& assignment, int number,
-                    Diagnostics& errors) {
+void apply_override(Value& config, const std::string& assignment, int number, Diagnostics& errors) {
   const Location at{fmt::format("--set #{}", number), 0, number};
   const size_t equals = assignment.find('=');
   const std::vector<Step> path = parse_path(std::string_view(assignment).substr(0, equals));
@@ -289,8 +289,8 @@ void apply_override(Value& config, const std::string& assignment, int number,
   for (const Step& step : path) {
     target = descend(*target, step, so_far, at, errors);
     if (!target) return;
-    so_far += step.index >= 0 ? fmt::format("[{}]", step.index)
-                              : (so_far.empty() ? "" : ".") + step.key;
+    so_far +=
+        step.index >= 0 ? fmt::format("[{}]", step.index) : (so_far.empty() ? "" : ".") + step.key;
   }
   *target = std::move(value);
   target->at = at;

@@ -23,10 +23,10 @@ struct Value {
   enum class Kind { kNull, kScalar, kList, kMap };
 
   Kind kind = Kind::kNull;
-  std::string text;             // of a scalar
-  bool quoted = false;          // "5" is text, 5 is a number
-  std::vector<Value> items;     // of a list
-  std::vector<Entry> entries;   // of a map, in the order written
+  std::string text;            // of a scalar
+  bool quoted = false;         // "5" is text, 5 is a number
+  std::vector<Value> items;    // of a list
+  std::vector<Entry> entries;  // of a map, in the order written
   Location at;
 
   bool is_null() const { return kind == Kind::kNull; }
@@ -58,8 +58,7 @@ Value parse_yaml_file(const std::string& path, Diagnostics& errors);
 
 /// Applies "key.path=value" or "model[2].dropout=0.1". The value is YAML, split off at the first
 /// '='. Missing sections on the way are made. `number` counts the overrides from 1.
-void apply_override(Value& config, const std::string& assignment, int number,
-                    Diagnostics& errors);
+void apply_override(Value& config, const std::string& assignment, int number, Diagnostics& errors);
 
 /// YAML text that parses to the same tree: sections as blocks, what is nested deeper in flow style.
 std::string to_yaml(const Value& value);

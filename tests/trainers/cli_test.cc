@@ -45,7 +45,8 @@ class ProgramTest : public testing::Test {
   // Starts the program in the test's folder; its process id.
   pid_t start(const std::vector<std::string>& arguments) {
     std::vector<char*> argv = {const_cast<char*>(MICA_PROGRAM)};
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    for (const std::string& argument : arguments)
+      argv.push_back(const_cast<char*>(argument.c_str()));
     argv.push_back(nullptr);
     const std::string out = (root_ / "stdout").string(), err = (root_ / "stderr").string();
     const std::string folder = root_.string();
@@ -123,7 +124,8 @@ TEST_F(ProgramTest, RefusesWrongUsage) {
   EXPECT_THAT(result.out, IsEmpty());
   EXPECT_EQ(run({}).code, 2);
   EXPECT_EQ(run({"train"}).code, 2);
-  EXPECT_THAT(run({"train", "x.yaml", "--theads", "2"}).err, HasSubstr("did you mean '--threads'?"));
+  EXPECT_THAT(run({"train", "x.yaml", "--theads", "2"}).err,
+              HasSubstr("did you mean '--threads'?"));
   result = run({"train", "missing.yaml"});
   EXPECT_EQ(result.code, 2);
   EXPECT_THAT(result.err, HasSubstr("missing.yaml: cannot read the config file"));
@@ -156,8 +158,8 @@ TEST_F(ProgramTest, TrainsAndEvaluates) {
   EXPECT_EQ(scores["split"], "test");
   EXPECT_EQ(scores["n"], 60);
   EXPECT_GT(scores["accuracy"].get<double>(), 0.9);
-  EXPECT_THAT(trained.err, HasSubstr(fmt::format("test: accuracy {:.4f}",
-                                                 scores["accuracy"].get<double>())));
+  EXPECT_THAT(trained.err,
+              HasSubstr(fmt::format("test: accuracy {:.4f}", scores["accuracy"].get<double>())));
   EXPECT_EQ(run({"evaluate", "runs/points/checkpoints/best.h5", "--json"}).out, scored.out);
   EXPECT_EQ(run({"evaluate", "runs/points", "--min", "accuracy=1.01"}).code, 5);
   EXPECT_EQ(run({"evaluate", "runs/points", "--min", "accuracy=0.5"}).code, 0);
@@ -206,7 +208,8 @@ TEST_F(ProgramTest, ReportsBadConfigsAndWritesNothing) {
 TEST_F(ProgramTest, ReportsBadData) {
   write_example();
   write("ragged.csv", "a,b,kind\n1,2,x\n3,y\n");
-  Result result = run({"prepare", "csv", "--source", "ragged.csv", "--target", "kind", "--out", "o.h5"});
+  Result result =
+      run({"prepare", "csv", "--source", "ragged.csv", "--target", "kind", "--out", "o.h5"});
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.err, HasSubstr("ragged.csv:3:"));
   EXPECT_FALSE(fs::exists(root_ / "o.h5"));
@@ -217,8 +220,10 @@ TEST_F(ProgramTest, ReportsBadData) {
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.err, HasSubstr("points.csv/r"));
 
-  ASSERT_EQ(run({"prepare", "csv", "--source", "points.csv", "--target", "kind", "--out",
-                 "points.h5"}).code, 0);
+  ASSERT_EQ(
+      run({"prepare", "csv", "--source", "points.csv", "--target", "kind", "--out", "points.h5"})
+          .code,
+      0);
   fs::resize_file(root_ / "points.h5", fs::file_size(root_ / "points.h5") / 2);
   result = run({"train", "points.yaml", "--set", "data={path: points.h5}", "--out", "r"});
   EXPECT_EQ(result.code, 3);
@@ -245,8 +250,8 @@ TEST_F(ProgramTest, ReportsBadCheckpoints) {
 
 TEST_F(ProgramTest, StopsWhenTrainingDiverges) {
   write_example();
-  const Result result = run({"train", "points.yaml", "--out", "r", "--set",
-                             "optimizer={sgd: {lr: 1e30}}"});
+  const Result result =
+      run({"train", "points.yaml", "--out", "r", "--set", "optimizer={sgd: {lr: 1e30}}"});
   EXPECT_EQ(result.code, 4);
   EXPECT_THAT(result.err, testing::ContainsRegex("error: step [0-9]+ \\(epoch 1, batch"));
   EXPECT_EQ(nlohmann::json::parse(read_file(root_ / "r/run.json"))["status"], "diverged");
@@ -255,14 +260,15 @@ TEST_F(ProgramTest, StopsWhenTrainingDiverges) {
 // Signals at any moment, and kill -9 at any moment: the end is always the same.
 TEST_F(ProgramTest, InterruptedRunsEndWithTheSameBytes) {
   write_example();
-  const std::vector<std::string> whole = {"train", "points.yaml", "--out", "whole", "--threads", "1"};
+  const std::vector<std::string> whole = {"train", "points.yaml", "--out",
+                                          "whole", "--threads",   "1"};
   ASSERT_EQ(run(whole).code, 0);
   const std::string wanted = read_file(root_ / "whole/checkpoints/last.h5");
   int interrupted = 0;
   for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
     const std::string out = fmt::format("r{}", signal);
-    const std::vector<std::string> arguments = {"train", "points.yaml", "--out", out, "--resume",
-                                                "--threads", "2"};
+    const std::vector<std::string> arguments = {"train",    "points.yaml", "--out", out,
+                                                "--resume", "--threads",   "2"};
     for (int wait = 5; wait < 400; wait += 15) {
       const pid_t child = start(arguments);
       std::this_thread::sleep_for(std::chrono::milliseconds(wait));
@@ -282,7 +288,8 @@ TEST_F(ProgramTest, InterruptedRunsEndWithTheSameBytes) {
 TEST_F(ProgramTest, SummarisesAModel) {
   write("net.yaml",
         "data: {path: none.h5}\n"
-        "model: [conv2d: {out: 20, kernel: 5, padding: 2}, relu, max_pool2d: 2, flatten, linear: 10]\n"
+        "model: [conv2d: {out: 20, kernel: 5, padding: 2}, relu, max_pool2d: 2, flatten, linear: "
+        "10]\n"
         "loss: cross_entropy\noptimizer: adam\n");
   const Result result = run({"summary", "net.yaml", "--input", "28,28,1", "--json"});
   ASSERT_EQ(result.code, 0) << result.err;

@@ -91,8 +91,9 @@ TEST(Config, WantsEverySection) {
 TEST(Config, KnowsOneOptimizer) {
   EXPECT_THAT(error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "{sgd: {lr: 0.1}, adam: {}}")),
               EndsWith("one optimizer is enough, got 'sgd' and 'adam'"));
-  EXPECT_THAT(error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "{sdg: {lr: 0.1}}")),
-              HasSubstr("c.yaml:4:13: error: unknown key 'sdg' in 'optimizer' (did you mean 'sgd'?)"));
+  EXPECT_THAT(
+      error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "{sdg: {lr: 0.1}}")),
+      HasSubstr("c.yaml:4:13: error: unknown key 'sdg' in 'optimizer' (did you mean 'sgd'?)"));
 }
 
 TEST(Config, OverridesFollowTheSameRules) {
@@ -111,10 +112,10 @@ TEST(Config, ResolvesPathsAgainstFileOrCurrentFolder) {
 }
 
 TEST(Config, ReadsSchedulesAndGroups) {
-  const RunConfig config = parse(replaced(
-      kGood, "{sgd: {lr: 0.1}}",
-      "{sgd: {lr: 0.1}, schedule: [warmup: 2, cosine], clip_norm: 1,\n"
-      "  groups: [{match: \"*.bias\", weight_decay: 0, lr_factor: 2}]}"));
+  const RunConfig config =
+      parse(replaced(kGood, "{sgd: {lr: 0.1}}",
+                     "{sgd: {lr: 0.1}, schedule: [warmup: 2, cosine], clip_norm: 1,\n"
+                     "  groups: [{match: \"*.bias\", weight_decay: 0, lr_factor: 2}]}"));
   EXPECT_THAT(config.optimizer.schedule_types, ElementsAre("warmup", "cosine"));
   EXPECT_EQ(config.optimizer.clip_norm, 1);
   ASSERT_EQ(config.optimizer.groups.size(), 1u);
@@ -165,7 +166,8 @@ TEST(Model, RepeatsBlocksWithValues) {
       "  layers:\n"
       "    - conv2d: {out: $c, kernel: 3}\n"
       "    - {repeat: $n, layers: [relu]}\n"
-      "- flatten\n", errors);
+      "- flatten\n",
+      errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
   EXPECT_THAT(types(model), ElementsAre("conv2d", "relu", "relu", "conv2d", "relu", "flatten"));
   EXPECT_EQ(to_yaml(settings_value(model[3].config->settings())).substr(0, 8), "out: 16\n");
@@ -181,14 +183,16 @@ TEST(Model, SaysWhatIsWrongWithBlocks) {
       "  layers: [relu]\n"
       "- repeat: -1\n"
       "  layers: [relu]\n"
-      "- [relu]\n", errors);
-  EXPECT_THAT(errors.lines(),
-              ElementsAre("c.yaml:1:3: error: a repeat block needs 'layers: [...]'",
-                          "c.yaml:3:20: error: unknown name '$d' (known: c)",
-                          "c.yaml:4:12: error: each item of 'repeat' must be {name: value}, got '5'",
-                          "c.yaml:6:11: error: 'repeat' must lie in [0, 100000], got -1",
-                          "c.yaml:8:3: error: expected a layer, as 'name' or 'name: {setting: "
-                          "value}', got a list"));
+      "- [relu]\n",
+      errors);
+  EXPECT_THAT(
+      errors.lines(),
+      ElementsAre("c.yaml:1:3: error: a repeat block needs 'layers: [...]'",
+                  "c.yaml:3:20: error: unknown name '$d' (known: c)",
+                  "c.yaml:4:12: error: each item of 'repeat' must be {name: value}, got '5'",
+                  "c.yaml:6:11: error: 'repeat' must lie in [0, 100000], got -1",
+                  "c.yaml:8:3: error: expected a layer, as 'name' or 'name: {setting: "
+                  "value}', got a list"));
 }
 
 std::string shape_error(const std::string& text, const Shape& example, int64_t outputs) {
@@ -205,8 +209,8 @@ std::string shape_error(const std::string& text, const Shape& example, int64_t o
 
 TEST(Model, InfersSizes) {
   Diagnostics errors;
-  const Model model = model_of(
-      "[conv2d: {out: 4, kernel: 3}, max_pool2d: 2, flatten, linear: 10]", errors);
+  const Model model =
+      model_of("[conv2d: {out: 4, kernel: 3}, max_pool2d: 2, flatten, linear: 10]", errors);
   const std::vector<BuiltLayer> layers = build_layers(model, {8, 8, 1}, 10, 0);
   ASSERT_EQ(layers.size(), 4u);
   EXPECT_EQ(to_string(layers[1].output), "(1, 3, 3, 4)");
@@ -214,9 +218,9 @@ TEST(Model, InfersSizes) {
 }
 
 TEST(Model, NamesTheLayerThatDoesNotFit) {
-  EXPECT_THAT(shape_error("- linear: 8\n- conv2d: {out: 4, kernel: 3}\n", {5}, 0),
-              testing::AllOf(HasSubstr("c.yaml:2:3: error: layer 1 (conv2d): "),
-                             HasSubstr("(1, 8)")));
+  EXPECT_THAT(
+      shape_error("- linear: 8\n- conv2d: {out: 4, kernel: 3}\n", {5}, 0),
+      testing::AllOf(HasSubstr("c.yaml:2:3: error: layer 1 (conv2d): "), HasSubstr("(1, 8)")));
   EXPECT_EQ(shape_error("- linear: 8\n- relu\n", {5}, 10),
             "c.yaml:2:3: error: the model ends with shape (1, 8), but the data wants 10 outputs "
             "for each example: (1, 10)");

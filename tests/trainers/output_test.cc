@@ -83,8 +83,13 @@ TEST_F(OutputTest, ProgressToAFileHasNoControlCodes) {
 }
 
 TEST(Progress, DrawsABarThatFits) {
-  const ProgressState state{.epoch = 1, .epochs = 5, .step = 30, .steps = 40, .loss = 0.25,
-                            .metric = "accuracy 0.900", .samples_per_second = 1234,
+  const ProgressState state{.epoch = 1,
+                            .epochs = 5,
+                            .step = 30,
+                            .steps = 40,
+                            .loss = 0.25,
+                            .metric = "accuracy 0.900",
+                            .samples_per_second = 1234,
                             .seconds_left = 75};
   EXPECT_EQ(Progress::draw(state, 92, false),
             "1/5 ####################-------  75%  loss 0.2500  accuracy 0.900  1234 samples/s  "

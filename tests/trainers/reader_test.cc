@@ -32,9 +32,9 @@ std::vector<std::string> read(const std::string& text, Example& example) {
 
 TEST(Reader, ReadsEveryType) {
   Example example;
-  EXPECT_THAT(read("{count: 1e3, rate: 1, on: true, mode: none, kernel: 5, sizes: [1, -2]}",
-                   example),
-              IsEmpty());
+  EXPECT_THAT(
+      read("{count: 1e3, rate: 1, on: true, mode: none, kernel: 5, sizes: [1, -2]}", example),
+      IsEmpty());
   EXPECT_EQ(example.count, 1000);
   EXPECT_EQ(example.rate, 1.0);
   EXPECT_TRUE(example.on);
@@ -124,7 +124,8 @@ TEST(Reader, AsksForWhatHasNoDefault) {
 TEST(Reader, WritesSettingsThatReadBackExactly) {
   Example example{.count = 7, .rate = 0.1, .mode = "none", .kernel = {1, 2}, .sizes = {3}};
   const std::string text = to_yaml(settings_value(settings_of(example)));
-  EXPECT_EQ(text, "count: 7\nrate: 0.1\non: false\nmode: none\nkernel:\n  - 1\n  - 2\nsizes:\n  - 3\n");
+  EXPECT_EQ(text,
+            "count: 7\nrate: 0.1\non: false\nmode: none\nkernel:\n  - 1\n  - 2\nsizes:\n  - 3\n");
   Example again;
   EXPECT_THAT(read(text, again), IsEmpty());
   EXPECT_TRUE(equal_fields(example, again));

@@ -52,7 +52,8 @@ std::shared_ptr<const data::Dataset> dataset(int64_t train_count = 44) {
   data::DatasetInfo info;
   info.class_names = {"top", "middle", "bottom"};
   return data::Dataset::from_memory(
-      info, {{"train", images(train_count, 0)}, {"val", images(12, 100)}, {"test", images(15, 200)}});
+      info,
+      {{"train", images(train_count, 0)}, {"val", images(12, 100)}, {"test", images(15, 200)}});
 }
 
 std::string read_file(const fs::path& path) {
@@ -78,7 +79,8 @@ class TrainerTest : public testing::Test {
     return parse_config(kConfig, "c.yaml", "/", overrides);
   }
 
-  trainers::Setup setup(const RunConfig& config, std::shared_ptr<const data::Dataset> data = dataset()) {
+  trainers::Setup setup(const RunConfig& config,
+                        std::shared_ptr<const data::Dataset> data = dataset()) {
     trainers::Setup setup;
     setup.network = build_network(config, data->sample_shape(), 3);
     setup.normalization = data::normalization(*data, config.data.normalize);
@@ -104,8 +106,8 @@ class TrainerTest : public testing::Test {
 TEST_F(TrainerTest, LearnsAndWritesItsFiles) {
   const RunConfig settings = config({"train.epochs=15"});
   const RunFolder folder = run("a", settings);
-  for (const fs::path& file : {folder.last(), folder.best(), folder.path / "metrics.csv",
-                               folder.path / "metrics.jsonl"}) {
+  for (const fs::path& file :
+       {folder.last(), folder.best(), folder.path / "metrics.csv", folder.path / "metrics.jsonl"}) {
     EXPECT_TRUE(fs::exists(file)) << file;
   }
   const Checkpoint best = load_checkpoint(folder.best().string());
@@ -185,15 +187,16 @@ TEST_F(TrainerTest, FallsBackToTheCheckpointBefore) {
 
 TEST_F(TrainerTest, TrainsOnWhenGivenMoreEpochs) {
   run("a", config({"optimizer.schedule=constant"}));
-  const RunFolder folder = run("a", config({"optimizer.schedule=constant", "train.epochs=5"}), true);
+  const RunFolder folder =
+      run("a", config({"optimizer.schedule=constant", "train.epochs=5"}), true);
   const RunFolder whole = run("b", config({"optimizer.schedule=constant", "train.epochs=5"}));
   EXPECT_EQ(read_file(folder.last()), read_file(whole.last()));
 }
 
 TEST_F(TrainerTest, StopsEarly) {
   // Without steps and without running statistics, nothing gets better.
-  const RunFolder folder = run("a", config({"model[1]=relu", "optimizer.adam.lr=0",
-                                            "train.epochs=50", "train.patience=2"}));
+  const RunFolder folder = run(
+      "a", config({"model[1]=relu", "optimizer.adam.lr=0", "train.epochs=50", "train.patience=2"}));
   EXPECT_EQ(load_checkpoint(folder.last().string()).state.epoch, 3);
 }
 
@@ -264,8 +267,15 @@ TEST(Checkpoint, RoundTripsEverything) {
   checkpoint.class_names = {"a", "b"};
   checkpoint.optimizer = {{"0.weight.momentum", Array::from(std::vector<float>{5}, {1})},
                           {"steps", Array::scalar(7, int64)}};
-  checkpoint.state = {.step = 7, .epoch = 1, .batch = 2, .samples = 9, .loss_sum = 0.1,
-                      .correct = 4, .best = 0.75, .best_epoch = 1, .reports_since_best = 0};
+  checkpoint.state = {.step = 7,
+                      .epoch = 1,
+                      .batch = 2,
+                      .samples = 9,
+                      .loss_sum = 0.1,
+                      .correct = 4,
+                      .best = 0.75,
+                      .best_epoch = 1,
+                      .reports_since_best = 0};
   checkpoint.data_fingerprint = "abc";
   checkpoint.config = "seed: 1\n";
   const std::string path = testing::TempDir() + "/round_trip.h5";

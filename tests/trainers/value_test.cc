@@ -85,11 +85,10 @@ TEST(Override, SaysWhatIsWrong) {
   apply_override(config, "seed.x=1", 2, errors);
   apply_override(config, "model[3]=relu", 3, errors);
   apply_override(config, "a=[1", 4, errors);
-  EXPECT_THAT(errors.lines(),
-              ElementsAre("--set #1: error: expected key.path=value, got 'seed'",
-                          "--set #2: error: 'seed' is '1', not a section",
-                          "--set #3: error: 'model' has 1 items, there is no [3]",
-                          HasSubstr("--set #4: error: not valid YAML: ")));
+  EXPECT_THAT(errors.lines(), ElementsAre("--set #1: error: expected key.path=value, got 'seed'",
+                                          "--set #2: error: 'seed' is '1', not a section",
+                                          "--set #3: error: 'model' has 1 items, there is no [3]",
+                                          HasSubstr("--set #4: error: not valid YAML: ")));
 }
 
 TEST(Value, WritesWhatItReads) {

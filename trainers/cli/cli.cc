@@ -131,7 +131,8 @@ void CommonOptions::add_machine(CLI::App& verb) {
 }
 
 void CommonOptions::apply() const {
-  if (device == "gpu") fail("--device gpu: this build of Mica has no GPU support; use --device cpu");
+  if (device == "gpu")
+    fail("--device gpu: this build of Mica has no GPU support; use --device cpu");
   set_threads(threads);
 }
 

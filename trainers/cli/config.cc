@@ -1,6 +1,6 @@
 // mica config: what a config says with all defaults, and what one may say.
-#include "trainers/cli/cli.h"
 #include "trainers/config.h"
+#include "trainers/cli/cli.h"
 
 namespace mica::trainers {
 namespace {
@@ -16,8 +16,8 @@ void add_config(CLI::App& app, Action& action) {
   auto options = std::make_shared<ConfigOptions>();
   CLI::App* verb = app.add_subcommand("config", "Check and print configs");
   verb->require_subcommand(1);
-  CLI::App* print = verb->add_subcommand(
-      "print", "Check a config and print it with every default filled in");
+  CLI::App* print =
+      verb->add_subcommand("print", "Check a config and print it with every default filled in");
   print->add_option("config", options->config, "Config file")->required()->type_name("CONFIG");
   options->common.add_set(*print);
   print->callback([&action, options] {

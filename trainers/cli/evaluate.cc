@@ -25,8 +25,7 @@ struct EvaluateOptions {
 // A file for data that a raw source is prepared into, gone afterwards.
 class TemporaryFile {
  public:
-  TemporaryFile()
-      : path_(fs::temp_directory_path() / fmt::format("mica-{}-data.h5", getpid())) {}
+  TemporaryFile() : path_(fs::temp_directory_path() / fmt::format("mica-{}-data.h5", getpid())) {}
   ~TemporaryFile() {
     std::error_code error;
     fs::remove(path_, error);
@@ -66,8 +65,8 @@ bool meets(const std::string& check, const Scores& scores) {
   }
   const double got = scores.find(check.substr(0, equals));
   if (got >= wanted) return true;
-  fmt::print(stderr, "check not met: {} is {:.6g}, wanted at least {:g}\n",
-             check.substr(0, equals), got, wanted);
+  fmt::print(stderr, "check not met: {} is {:.6g}, wanted at least {:g}\n", check.substr(0, equals),
+             got, wanted);
   return false;
 }
 
@@ -83,9 +82,8 @@ int evaluate_run(const EvaluateOptions& options) {
   options.common.apply();
   const fs::path path = choose_checkpoint(options.target);
   const Checkpoint checkpoint = load_checkpoint(path.string());
-  const RunConfig config =
-      parse_config(checkpoint.config, path.string(), path.parent_path().string(),
-                   options.common.set);
+  const RunConfig config = parse_config(checkpoint.config, path.string(),
+                                        path.parent_path().string(), options.common.set);
   // Overrides of the data mean other data than the run has prepared.
   bool same_data = true;
   for (const std::string& set : options.common.set) same_data &= !set.starts_with("data.");
@@ -105,8 +103,10 @@ int evaluate_run(const EvaluateOptions& options) {
   const Scores scores = evaluate(*network, *config.loss, data.dataset, options.split,
                                  checkpoint.normalization, config.data.batch_size);
   const std::vector<std::string>& names = data.dataset->info().class_names;
-  if (options.json) fmt::print("{}\n", to_json(scores, names).dump());
-  else fmt::print("{}: {}", path.string(), describe(scores, names));
+  if (options.json)
+    fmt::print("{}\n", to_json(scores, names).dump());
+  else
+    fmt::print("{}: {}", path.string(), describe(scores, names));
   bool met = true;
   for (const std::string& check : options.minimum) met = meets(check, scores) && met;
   return met ? 0 : static_cast<int>(ErrorKind::kCheck);

@@ -70,18 +70,19 @@ int prepare_data(const PrepareArguments& arguments) {
   if (std::find(names.begin(), names.end(), source) == names.end()) {
     fail("unknown source '{}'{}", source, suggestion(source, names));
   }
-  Progress progress(stderr,
-                    arguments.quiet ? Progress::Mode::kNone : Progress::detect(stderr));
+  Progress progress(stderr, arguments.quiet ? Progress::Mode::kNone : Progress::detect(stderr));
   const data::PrepareSummary summary =
       data::prepare(arguments.options, [&](const data::PrepareProgress& p) {
-        const double share = p.total > 0 ? 100.0 * static_cast<double>(p.done) /
-                                               static_cast<double>(p.total) : 0.0;
+        const double share =
+            p.total > 0 ? 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total) : 0.0;
         progress.status(p.total > 0 ? fmt::format("{} {:.0f}%", p.stage, share)
                                     : fmt::format("{} {}", p.stage, p.done));
       });
   progress.clear();
-  if (arguments.json) fmt::print("{}\n", to_json(summary).dump());
-  else print_summary(summary);
+  if (arguments.json)
+    fmt::print("{}\n", to_json(summary).dump());
+  else
+    print_summary(summary);
   return 0;
 }
 
@@ -117,7 +118,8 @@ void add_prepare(CLI::App& app, Action& action) {
   CLI::App* verb =
       app.add_subcommand("prepare", "Turn a data set into the HDF5 file that training reads");
   std::string sources = "Kind of source:";
-  for (const auto& [name, doc] : data::source_names()) sources += fmt::format("\n{}: {}", name, doc);
+  for (const auto& [name, doc] : data::source_names())
+    sources += fmt::format("\n{}: {}", name, doc);
   verb->add_option("kind", arguments->options.source, sources)->required()->type_name("SOURCE");
   verb->add_option("--source", arguments->options.path, "File or folder to read")
       ->required()
@@ -128,9 +130,8 @@ void add_prepare(CLI::App& app, Action& action) {
   add_source_options(*verb, arguments->options);
   verb->add_flag("--json", arguments->json, "The summary as one JSON object");
   verb->add_flag("-q,--quiet", arguments->quiet, "No progress");
-  verb->callback([&action, arguments] {
-    action = [arguments] { return prepare_data(*arguments); };
-  });
+  verb->callback(
+      [&action, arguments] { action = [arguments] { return prepare_data(*arguments); }; });
 }
 
 }  // namespace mica::trainers

@@ -30,8 +30,7 @@ struct Line {
 // The shape of an example and the number of outputs, from --input or from the data.
 std::pair<Shape, int64_t> example_of(const RunConfig& config, const SummaryOptions& options) {
   if (!options.input.empty()) return {Shape(options.input.begin(), options.input.end()), 0};
-  const fs::path cache =
-      fs::temp_directory_path() / fmt::format("mica-{}-summary.h5", getpid());
+  const fs::path cache = fs::temp_directory_path() / fmt::format("mica-{}-summary.h5", getpid());
   const OpenedData data = open_data(config, cache);
   std::error_code error;
   fs::remove(cache, error);
@@ -67,12 +66,12 @@ std::string flops_text(double flops) {
 void print_json(const std::vector<Line>& lines, int64_t parameters, double flops) {
   nlohmann::ordered_json json;
   for (const Line& line : lines) {
-    json["layers"].push_back({{"name", line.name},
-                              {"type", line.type},
-                              {"output", std::vector<int64_t>(line.output.begin() + 1,
-                                                              line.output.end())},
-                              {"parameters", line.parameters},
-                              {"flops", line.flops}});
+    json["layers"].push_back(
+        {{"name", line.name},
+         {"type", line.type},
+         {"output", std::vector<int64_t>(line.output.begin() + 1, line.output.end())},
+         {"parameters", line.parameters},
+         {"flops", line.flops}});
   }
   json["parameters"] = parameters;
   json["flops"] = flops;

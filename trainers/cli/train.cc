@@ -78,8 +78,8 @@ RunFolder choose_folder(const TrainOptions& options, const RunConfig& config) {
     fail("{} holds a run already: --resume continues it, --force starts it over", options.out);
   }
   // What was prepared may be from another config.
-  for (const fs::path& file : {folder.last(), folder.best(), folder.previous(), folder.log(),
-                               folder.path / "data.h5"}) {
+  for (const fs::path& file :
+       {folder.last(), folder.best(), folder.previous(), folder.log(), folder.path / "data.h5"}) {
     std::error_code ignored;
     fs::remove(file, ignored);
   }
@@ -120,7 +120,7 @@ int train(TrainOptions options, const std::string& command_line) {
   Progress progress(stderr, options.common.progress_mode());
   FolderGuard guard(folder);
   Setup setup = make_setup(config, folder.path / "data.h5", [&](const data::PrepareProgress& p) {
-    progress.status(fmt::format("preparing: {} {}/{}", p.stage, p.done, p.total));
+    progress.status(fmt::format("preparing: {} {}", p.stage, p.done));
   });
   const std::string description = describe_run(config, setup);
   const StopSignals signals;
@@ -130,11 +130,12 @@ int train(TrainOptions options, const std::string& command_line) {
     remove_stale_temporaries(file.string());
   }
   if (options.resume) {
-    progress.line(trainer.resume() ? fmt::format("resuming {} at step {} (epoch {})",
-                                                 folder.path.string(), trainer.state().step,
-                                                 trainer.state().epoch + 1)
-                                   : fmt::format("{} has no checkpoint yet, starting from the "
-                                                 "beginning", folder.path.string()));
+    progress.line(trainer.resume()
+                      ? fmt::format("resuming {} at step {} (epoch {})", folder.path.string(),
+                                    trainer.state().step, trainer.state().epoch + 1)
+                      : fmt::format("{} has no checkpoint yet, starting from the "
+                                    "beginning",
+                                    folder.path.string()));
   } else if (!options.init_from.empty()) {
     trainer.init_from(options.init_from);
   }
@@ -166,8 +167,9 @@ void add_train(CLI::App& app, Action& action, const std::string& command_line) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* verb = app.add_subcommand("train", "Train a model as a config file describes it");
   verb->add_option("config", options->config, "Config file")->required()->type_name("CONFIG");
-  verb->add_option("-o,--out", options->out, "Folder for the run (default: runs/NAME, or the next "
-                                             "free NAME-2, NAME-3, ...)")
+  verb->add_option("-o,--out", options->out,
+                   "Folder for the run (default: runs/NAME, or the next "
+                   "free NAME-2, NAME-3, ...)")
       ->type_name("DIR");
   options->common.add_set(*verb);
   verb->add_flag("--resume", options->resume, "Go on from the last checkpoint of the run");
