@@ -35,8 +35,9 @@ Tensor transposed(const Tensor& x, const Axes& axes);
 /// x repeated along the axes where `shape` is longer, by NumPy's rule.
 Tensor broadcast(const Tensor& x, const Shape& shape);
 
-/// What the elementwise row `name` gives for x (and y), by the standard library. Throws Error for a
-/// row it does not know. Unary rows ignore y.
+/// What the elementwise row `name` gives for x (and y), by the standard library. A unary row
+/// that is not known there is its own expression in plain double code; a binary one throws Error.
+/// Unary rows ignore y.
 double row_value(std::string_view name, double x, double y);
 
 }  // namespace mica::testing
