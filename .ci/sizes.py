@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks that files and functions stay small enough to read.
 
-Files have at most 600 lines, public headers 250, functions 60; tables (*.def) may be longer. Blocks
-are found by the house style: one ends at the first line that starts with "}" at the indentation of
+Files have at most 600 lines, public headers 250, functions 60; tables (*.def) may be longer, and so
+may functions of tests, which list cases. Blocks are found by the house style: one ends at the first line that starts with "}" at the indentation of
 the line that opened it. A block that opens with a parenthesis is a function (or a part of one).
 """
 
@@ -12,8 +12,8 @@ import sys
 
 FOLDERS = ("core", "nn", "optim", "data", "trainers", "tests", "benchmarks")
 MAX_FILE, MAX_HEADER, MAX_FUNCTION = 600, 250, 60
-# TEST(...) may list many cases; an initialiser is data.
-NOT_A_FUNCTION = re.compile(r"^(namespace|class|struct|union|enum|extern|#|//|TEST)|= \{$")
+# An initialiser is data.
+NOT_A_FUNCTION = re.compile(r"^(namespace|class|struct|union|enum|extern|#|//)|= \{$")
 
 
 def blocks(lines):
@@ -59,7 +59,8 @@ def main():
             limit = MAX_HEADER if file.suffix == ".h" and folder != "tests" else MAX_FILE
             if len(lines) > limit:
                 found.append(f"{path}: {len(lines)} lines (at most {limit})")
-            found += long_functions(path, lines)
+            if folder != "tests":
+                found += long_functions(path, lines)
     print("\n".join(found + [f"sizes: {count} files, {total} lines, {len(found)} problems"]))
     return 1 if found or not count else 0
 
