@@ -225,42 +225,47 @@ void add_sort(Samples& samples) {
   }
 }
 
+void add_view(Samples& samples, std::string name, ArrayFunction function,
+              std::function<Tensor(const Tensors&)> reference) {
+  samples.push_back(
+      {std::move(name), std::move(function), {normals({2, 3, 4})}, std::move(reference), kAnyType});
+}
+
 void add_views(Samples& samples) {
-  const Array x = normals({2, 3, 4});
-  const auto add = [&](std::string name, ArrayFunction function, auto reference) {
-    samples.push_back({std::move(name), std::move(function), {x}, reference, kAnyType});
-  };
-  add(
-      "reshape",
+  add_view(
+      samples, "reshape",
       [](const Arrays& in) {
         return reshape(in[0], {4, -1});
       },
       [](const Tensors& in) {
         return reshaped(in[0], {4, 6});
       });
-  add(
-      "transpose",
+  add_view(
+      samples, "transpose",
       [](const Arrays& in) {
         return transpose(in[0], {1, 2, 0});
       },
       [](const Tensors& in) {
         return transposed(in[0], {1, 2, 0});
       });
-  add(
-      "reshape of transpose", [](const Arrays& in) { return flatten(transpose(in[0])); },
+  add_view(
+      samples, "reshape of transpose", [](const Arrays& in) { return flatten(transpose(in[0])); },
       [](const Tensors& in) {
         return reshaped(transposed(in[0], {2, 1, 0}), {24});
       });
-  add(
-      "broadcast_to",
+  add_view(
+      samples, "broadcast_to",
       [](const Arrays& in) {
         return broadcast_to(in[0], {2, 2, 3, 4});
       },
       [](const Tensors& in) {
         return broadcast(in[0], {2, 2, 3, 4});
       });
-  add(
-      "slice",
+}
+
+void add_slices(Samples& samples) {
+  add_view(
+      samples, "slice",
       [](const Arrays& in) {
         return slice(in[0], {0, 2, 3}, {2, -4, 0}, {1, -2, -1});
       },
@@ -269,8 +274,8 @@ void add_views(Samples& samples) {
           return in[0].at({i[0], 2 - 2 * i[1], 3 - i[2]});
         });
       });
-  add(
-      "flip",
+  add_view(
+      samples, "flip",
       [](const Arrays& in) {
         return flip(in[0], {0, 2});
       },
@@ -279,16 +284,16 @@ void add_views(Samples& samples) {
           return in[0].at({1 - i[0], i[1], 3 - i[2]});
         });
       });
-  add(
-      "expand_dims and squeeze",
+  add_view(
+      samples, "expand_dims and squeeze",
       [](const Arrays& in) {
         return squeeze(expand_dims(in[0], {0, -1}), {0});
       },
       [](const Tensors& in) {
         return reshaped(in[0], {2, 3, 4, 1});
       });
-  add(
-      "pad",
+  add_view(
+      samples, "pad",
       [](const Arrays& in) {
         return pad(in[0], {0, 1, 2}, {1, 0, 1}, Array(3));
       },
@@ -299,6 +304,9 @@ void add_views(Samples& samples) {
           return inside ? in[0].at(from) : 3;
         });
       });
+}
+
+void add_joined(Samples& samples) {
   samples.push_back({"concatenate",
                      [](const Arrays& in) {
                        return concatenate({in[0], in[1], in[0]}, 1);
@@ -450,6 +458,8 @@ std::vector<Sample> op_samples() {
   add_along_axis(samples);
   add_sort(samples);
   add_views(samples);
+  add_slices(samples);
+  add_joined(samples);
   add_created(samples);
   add_random(samples);
   add_pointwise(samples);

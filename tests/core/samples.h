@@ -1,6 +1,7 @@
 // One row per way of using an op that no .def row describes: what the conformance laws run over.
 //
-// Adding an op means adding a row to samples.cc or its likes; conformance_test.cc fails for ops without one.
+// Adding an op means adding a row to samples.cc or its likes; conformance_test.cc fails for ops
+// without one.
 #pragma once
 
 #include <string>
