@@ -71,7 +71,7 @@ struct TrainConfig {
   int64_t patience = 0;
   double min_delta = 0;
   int64_t checkpoint_steps = 0;
-  double checkpoint_seconds = 0;
+  double checkpoint_seconds = 60;
   FIELDS(TrainConfig, epochs, report_every, monitor, keep, patience, min_delta, checkpoint_steps,
          checkpoint_seconds)
   static constexpr FieldInfo kFieldInfo[] = {
