@@ -126,9 +126,9 @@ void graph_overhead(benchmark::State& state) {
     for (int64_t i = 0; i < nodes; ++i) y = y + x;
     return y;
   });
-  state.counters["ns/node"] =
-      benchmark::Counter(static_cast<double>(nodes) * 1e-9,
-                         benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  state.counters["ns/node"] = benchmark::Counter(
+      static_cast<double>(nodes) * 1e-9,
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(graph_overhead)->Arg(100)->Arg(10'000)->UseRealTime();
 

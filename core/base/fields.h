@@ -23,10 +23,10 @@
 #include <type_traits>
 
 // `fields()` is a tuple of references, in the order written.
-#define FIELDS(Type, ...)                                    \
-  static constexpr std::string_view kTypeName = #Type;       \
+#define FIELDS(Type, ...)                                       \
+  static constexpr std::string_view kTypeName = #Type;          \
   static constexpr std::string_view kFieldNames = #__VA_ARGS__; \
-  auto fields() { return std::tie(__VA_ARGS__); }            \
+  auto fields() { return std::tie(__VA_ARGS__); }               \
   auto fields() const { return std::tie(__VA_ARGS__); }
 
 // The same for a type without members.

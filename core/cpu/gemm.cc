@@ -84,17 +84,17 @@ void gemm_split_inner(int64_t rows, int64_t columns, int64_t inner, MatrixView<T
                 partial + begin / step * size, columns);
   });
   const int64_t count = (inner + step - 1) / step;
-  parallel_for(rows, std::max<int64_t>(1, 32768 / (columns * count)),
-               [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) {
-      T* out = c + row * c_line;
-      std::memcpy(out, partial + row * columns, static_cast<size_t>(columns) * sizeof(T));
-      for (int64_t piece = 1; piece < count; ++piece) {
-        const T* in = partial + piece * size + row * columns;
-        for (int64_t j = 0; j < columns; ++j) out[j] += in[j];
-      }
-    }
-  });
+  parallel_for(
+      rows, std::max<int64_t>(1, 32768 / (columns * count)), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          T* out = c + row * c_line;
+          std::memcpy(out, partial + row * columns, static_cast<size_t>(columns) * sizeof(T));
+          for (int64_t piece = 1; piece < count; ++piece) {
+            const T* in = partial + piece * size + row * columns;
+            for (int64_t j = 0; j < columns; ++j) out[j] += in[j];
+          }
+        }
+      });
 }
 
 // Into how many pieces the inner axis is cut; 1 where the tiles of c alone keep the cores busy.
@@ -164,9 +164,9 @@ void gemm(int64_t rows, int64_t columns, int64_t inner, MatrixView<T> a, MatrixV
   });
 }
 
-#define MICA_GEMM(T)                                                                         \
-  template void gemm_serial<T>(int64_t, int64_t, int64_t, MatrixView<T>, MatrixView<T>, T*,  \
-                               int64_t, bool);                                               \
+#define MICA_GEMM(T)                                                                        \
+  template void gemm_serial<T>(int64_t, int64_t, int64_t, MatrixView<T>, MatrixView<T>, T*, \
+                               int64_t, bool);                                              \
   template void gemm<T>(int64_t, int64_t, int64_t, MatrixView<T>, MatrixView<T>, T*, int64_t);
 MICA_GEMM(float)
 MICA_GEMM(double)

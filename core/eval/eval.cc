@@ -15,7 +15,8 @@ void wait_for(const Node* node) {
   if (const EventPtr pending = node->pending) pending->wait();
 }
 
-// What has been evaluated while a derivative was traced keeps its graph; afterwards nobody needs it.
+// What has been evaluated while a derivative was traced keeps its graph; afterwards nobody needs
+// it.
 void forget_graph(Node* node) {
   if (node->op != nullptr && !TracingScope::is_active()) node->detach();
 }
@@ -69,14 +70,18 @@ void copy_row_major(const Array& array, std::byte* out) {
 
 template <class To, class From>
 To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) return value;
-  else if constexpr (std::is_same_v<From, complex64_t>) return convert<To>(value.real());
-  else if constexpr (std::is_same_v<To, complex64_t>) return complex64_t(convert<float>(value), 0);
+  if constexpr (std::is_same_v<To, From>)
+    return value;
+  else if constexpr (std::is_same_v<From, complex64_t>)
+    return convert<To>(value.real());
+  else if constexpr (std::is_same_v<To, complex64_t>)
+    return complex64_t(convert<float>(value), 0);
   else if constexpr (std::is_same_v<To, float16_t> || std::is_same_v<To, bfloat16_t>)
     return To(static_cast<float>(value));
   else if constexpr (std::is_same_v<From, float16_t> || std::is_same_v<From, bfloat16_t>)
     return static_cast<To>(static_cast<float>(value));
-  else return static_cast<To>(value);
+  else
+    return static_cast<To>(value);
 }
 
 }  // namespace

@@ -69,8 +69,7 @@ class Printer {
 
   std::string axis(size_t axis, int64_t start, size_t indent) const {
     const bool last = axis + 1 == shape_.size();
-    const std::string gap =
-        last ? ", " : ",\n" + std::string(indent, ' ');
+    const std::string gap = last ? ", " : ",\n" + std::string(indent, ' ');
     std::string text = "[";
     bool first = true;
     for_shown(axis, [&](int64_t i, bool after_cut) {
@@ -96,7 +95,8 @@ class Printer {
 std::string Array::to_string() const {
   if (!defined()) return "array()";
   const std::string_view prefix = "array(";
-  if (size() == 0) return fmt::format("array([], shape={}, dtype={})", mica::to_string(shape()), dtype());
+  if (size() == 0)
+    return fmt::format("array([], shape={}, dtype={})", mica::to_string(shape()), dtype());
   return fmt::format("{}{}, dtype={})", prefix, Printer(*this).print(prefix.size()), dtype());
 }
 

@@ -83,8 +83,10 @@ Array Array::scalar_constant(double value) {
 Array Array::scalar(double value, Dtype dtype) {
   return dispatch(dtype, [&]<class T>(TypeTag<T>) {
     T typed;
-    if constexpr (std::is_integral_v<T>) typed = static_cast<T>(value);
-    else typed = T(static_cast<float>(value));
+    if constexpr (std::is_integral_v<T>)
+      typed = static_cast<T>(value);
+    else
+      typed = T(static_cast<float>(value));
     if constexpr (std::is_same_v<T, double>) typed = value;
     return make_literal({{}, dtype}, &typed, sizeof(T));
   });

@@ -36,7 +36,9 @@ class Array {
   Array(T value) : Array(scalar_constant(value)) {}
 
   Array(const Array& other);
-  Array(Array&& other) noexcept : node_(other.node_), index_(other.index_) { other.node_ = nullptr; }
+  Array(Array&& other) noexcept : node_(other.node_), index_(other.index_) {
+    other.node_ = nullptr;
+  }
   Array& operator=(const Array& other);
   Array& operator=(Array&& other) noexcept;
   ~Array();
@@ -86,9 +88,7 @@ class Array {
   Node* node() const { return node_; }
   uint32_t index() const { return index_; }
   /// The same output of the same node.
-  bool is_same(const Array& other) const {
-    return node_ == other.node_ && index_ == other.index_;
-  }
+  bool is_same(const Array& other) const { return node_ == other.node_ && index_ == other.index_; }
 
  private:
   static Array scalar_constant(bool value);
@@ -96,8 +96,10 @@ class Array {
   static Array scalar_constant(double value);
   template <Number T>
   static Array scalar_constant(T value) {
-    if constexpr (std::is_floating_point_v<T>) return scalar_constant(static_cast<double>(value));
-    else return scalar_constant(static_cast<int64_t>(value));
+    if constexpr (std::is_floating_point_v<T>)
+      return scalar_constant(static_cast<double>(value));
+    else
+      return scalar_constant(static_cast<int64_t>(value));
   }
   static void check_count(int64_t count, const Shape& shape);
 
@@ -111,8 +113,8 @@ using Arrays = SmallVector<Array, 3>;
 /// (give the dtype to keep float64: array<double>({1.0})).
 template <class T = void, class U>
 Array array(std::initializer_list<U> values) {
-  using Element = std::conditional_t<
-      std::is_void_v<T>, std::conditional_t<std::is_same_v<U, double>, float, U>, T>;
+  using Element = std::conditional_t<std::is_void_v<T>,
+                                     std::conditional_t<std::is_same_v<U, double>, float, U>, T>;
   SmallVector<Element, 8> converted;
   for (const U& value : values) converted.push_back(static_cast<Element>(value));
   return Array::from_bytes(converted.data(), {static_cast<int64_t>(values.size())},
@@ -122,17 +124,17 @@ Array array(std::initializer_list<U> values) {
 /// array({{1, 2}, {3, 4}}): two dimensions. Throws if the rows differ in length.
 template <class T = void, class U>
 Array array(std::initializer_list<std::initializer_list<U>> rows) {
-  using Element = std::conditional_t<
-      std::is_void_v<T>, std::conditional_t<std::is_same_v<U, double>, float, U>, T>;
+  using Element = std::conditional_t<std::is_void_v<T>,
+                                     std::conditional_t<std::is_same_v<U, double>, float, U>, T>;
   SmallVector<Element, 16> converted;
   const size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
   for (const auto& row : rows) {
     if (row.size() != columns) fail("[array] rows have {} and {} elements", columns, row.size());
     for (const U& value : row) converted.push_back(static_cast<Element>(value));
   }
-  return Array::from_bytes(
-      converted.data(), {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)},
-      dtype_of<Element>);
+  return Array::from_bytes(converted.data(),
+                           {static_cast<int64_t>(rows.size()), static_cast<int64_t>(columns)},
+                           dtype_of<Element>);
 }
 
 }  // namespace mica

@@ -11,9 +11,20 @@ struct Info {
   size_t bytes;
 };
 constexpr std::array<Info, kDtypeCount> kInfo = {{
-    {"bool", 1}, {"uint8", 1}, {"uint16", 2}, {"uint32", 4}, {"uint64", 8},
-    {"int8", 1}, {"int16", 2}, {"int32", 4}, {"int64", 8},
-    {"float16", 2}, {"bfloat16", 2}, {"float32", 4}, {"float64", 8}, {"complex64", 8},
+    {"bool", 1},
+    {"uint8", 1},
+    {"uint16", 2},
+    {"uint32", 4},
+    {"uint64", 8},
+    {"int8", 1},
+    {"int16", 2},
+    {"int32", 4},
+    {"int64", 8},
+    {"float16", 2},
+    {"bfloat16", 2},
+    {"float32", 4},
+    {"float64", 8},
+    {"complex64", 8},
 }};
 
 // Bool < integers < floats < complex.
@@ -42,8 +53,8 @@ size_t size_of(Dtype dtype) { return kInfo[static_cast<size_t>(dtype)].bytes; }
 std::string_view name_of(Dtype dtype) { return kInfo[static_cast<size_t>(dtype)].name; }
 
 std::optional<Dtype> dtype_from_name(std::string_view name) {
-  const auto found = std::find_if(kInfo.begin(), kInfo.end(),
-                                  [&](const Info& info) { return info.name == name; });
+  const auto found =
+      std::find_if(kInfo.begin(), kInfo.end(), [&](const Info& info) { return info.name == name; });
   if (found == kInfo.end()) return std::nullopt;
   return static_cast<Dtype>(found - kInfo.begin());
 }

@@ -20,8 +20,20 @@ namespace mica {
 using complex64_t = std::complex<float>;
 
 enum class Dtype : uint8_t {
-  kBool, kUint8, kUint16, kUint32, kUint64, kInt8, kInt16, kInt32, kInt64,
-  kFloat16, kBfloat16, kFloat32, kFloat64, kComplex64,
+  kBool,
+  kUint8,
+  kUint16,
+  kUint32,
+  kUint64,
+  kInt8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kFloat16,
+  kBfloat16,
+  kFloat32,
+  kFloat64,
+  kComplex64,
 };
 inline constexpr int kDtypeCount = 14;
 
@@ -66,9 +78,9 @@ struct TypeTag {
 
 template <class T>
 struct DtypeOf;
-#define MICA_DTYPE(Type, value) \
-  template <>                   \
-  struct DtypeOf<Type> {        \
+#define MICA_DTYPE(Type, value)            \
+  template <>                              \
+  struct DtypeOf<Type> {                   \
     static constexpr Dtype kValue = value; \
   }
 MICA_DTYPE(bool, Dtype::kBool);

@@ -2,7 +2,8 @@
 //
 //   // cumsum_cpu.cc
 //   void run_cumsum(const CumSum& op, Inputs in, Outputs out) { ... }
-//   void install_cumsum(KernelTable& table) { table.add<CumSum>(run_cumsum, InputLayout::kContiguous); }
+//   void install_cumsum(KernelTable& table) { table.add<CumSum>(run_cumsum,
+//   InputLayout::kContiguous); }
 //
 // and core/cpu/install.cc calls install_cumsum. Kernels know bytes, shapes and the op's fields,
 // not the graph. Outputs come allocated and contiguous in row-major order, and do not overlap
@@ -54,7 +55,7 @@ class KernelTable {
   void add(void (*kernel)(const T&, Inputs, Outputs), InputLayout layout) {
     const auto call = [](void* typed, const Op& op, Inputs in, Outputs out) {
       reinterpret_cast<void (*)(const T&, Inputs, Outputs)>(typed)(static_cast<const T&>(op), in,
-                                                                  out);
+                                                                   out);
     };
     kernels_[std::type_index(typeid(T))] = {call, reinterpret_cast<void*>(kernel), layout};
   }

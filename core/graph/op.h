@@ -95,15 +95,13 @@ Arrays apply_all(std::shared_ptr<const Op> op, const Arrays& inputs);
 Array apply(std::shared_ptr<const Op> op, const Arrays& inputs);
 
 template <class T>
-  requires std::derived_from<T, Op>
-Array apply(T op, const Arrays& inputs) {
-  // Qualified, or argument-dependent lookup would prefer std::apply.
-  return mica::apply(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))), inputs);
-}
+  requires std::derived_from<T, Op> Array apply(T op, const Arrays& inputs) {
+    // Qualified, or argument-dependent lookup would prefer std::apply.
+    return mica::apply(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))), inputs);
+  }
 template <class T>
-  requires std::derived_from<T, Op>
-Arrays apply_all(T op, const Arrays& inputs) {
-  return apply_all(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))), inputs);
-}
+  requires std::derived_from<T, Op> Arrays apply_all(T op, const Arrays& inputs) {
+    return apply_all(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))), inputs);
+  }
 
 }  // namespace mica

@@ -24,15 +24,22 @@ constexpr bool kIsHalf = std::is_same_v<T, float16_t> || std::is_same_v<T, bfloa
 
 template <class To, class From>
 To convert(From value) {
-  if constexpr (std::is_same_v<To, From>) return value;
-  else if constexpr (kIsHalf<From>) return convert<To>(static_cast<float>(value));
-  else if constexpr (std::is_same_v<From, complex64_t>) return convert<To>(value.real());
-  else if constexpr (std::is_same_v<To, complex64_t>) return {convert<float>(value), 0.0f};
-  else if constexpr (std::is_same_v<To, bool>) return value != From(0);
-  else if constexpr (kIsHalf<To>) return To(static_cast<float>(value));
+  if constexpr (std::is_same_v<To, From>)
+    return value;
+  else if constexpr (kIsHalf<From>)
+    return convert<To>(static_cast<float>(value));
+  else if constexpr (std::is_same_v<From, complex64_t>)
+    return convert<To>(value.real());
+  else if constexpr (std::is_same_v<To, complex64_t>)
+    return {convert<float>(value), 0.0f};
+  else if constexpr (std::is_same_v<To, bool>)
+    return value != From(0);
+  else if constexpr (kIsHalf<To>)
+    return To(static_cast<float>(value));
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>)
     return float_to_integer<To>(value);
-  else return static_cast<To>(value);
+  else
+    return static_cast<To>(value);
 }
 
 template <class To, class From>
@@ -46,9 +53,8 @@ void run_cast(const void* px, const void*, void* pout, size_t count) {
 
 ElementwiseKernel cast_kernel(Dtype from, Dtype to) {
   return dispatch(from, [&]<class From>(TypeTag<From>) -> ElementwiseKernel {
-    return dispatch(to, []<class To>(TypeTag<To>) -> ElementwiseKernel {
-      return &run_cast<To, From>;
-    });
+    return dispatch(to,
+                    []<class To>(TypeTag<To>) -> ElementwiseKernel { return &run_cast<To, From>; });
   });
 }
 

@@ -101,8 +101,8 @@ std::shared_ptr<const Convolution> create(const ConvGeometry& g, Pass pass) {
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto attributes = own_scratchpad();
   const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, direct, d.image, d.weight, d.result, d.stride,
-       d.dilation, d.low, d.high},
+      {dnnl::prop_kind::forward_training, direct, d.image, d.weight, d.result, d.stride, d.dilation,
+       d.low, d.high},
       attributes, engine);
   auto made = std::make_shared<Convolution>();
   made->image = d.image;
@@ -150,7 +150,7 @@ std::shared_ptr<const Convolution> find(const ConvGeometry& geometry, Pass pass)
   constexpr size_t kMostPrimitives = 512;
   static std::mutex mutex;
   static auto& cache =
-      *std::make_unique<std::unordered_map<Key, std::shared_ptr<const Convolution>, KeyHash>>()
+      *std::make_unique<std::unordered_map<Key, std::shared_ptr<const Convolution>, KeyHash> >()
            .release();
   const Key key = {pass, geometry};
   const std::lock_guard lock(mutex);
@@ -224,9 +224,7 @@ const float* blocked_weight(const Convolution& c, const float* weight, Buffer& m
 }
 
 int64_t image_size(const ConvGeometry& g) { return g.height * g.width * g.channels; }
-int64_t result_size(const ConvGeometry& g) {
-  return g.out_height * g.out_width * g.out_channels;
-}
+int64_t result_size(const ConvGeometry& g) { return g.out_height * g.out_width * g.out_channels; }
 
 // Fewer images than tasks: how many output rows of one image make a task.
 int64_t rows_per_task(const ConvGeometry& g) {
@@ -260,7 +258,7 @@ bool conv_by_rows(const ConvGeometry& g, int64_t rows, const float* x, const flo
   const auto piece_of = [&](int64_t i) {
     return RowPiece(g, i * rows, std::min(g.out_height, (i + 1) * rows));
   };
-  std::vector<std::shared_ptr<const Convolution>> found;
+  std::vector<std::shared_ptr<const Convolution> > found;
   for (int64_t i = 0; i < pieces; ++i) {
     const ConvGeometry piece = piece_of(i).geometry;
     if (piece.options.padding[0] < 0) return false;  // it sees nothing but padding below

@@ -143,9 +143,9 @@ void conv_weight_im2col(const ConvGeometry& g, const T* x, const T* cotangent, T
   sum_parts(partial, parts, size, dweight);
 }
 
-#define MICA_CONV(T)                                                              \
-  template void conv_im2col(const ConvGeometry&, const T*, const T*, T*);         \
-  template void conv_input_im2col(const ConvGeometry&, const T*, const T*, T*);   \
+#define MICA_CONV(T)                                                            \
+  template void conv_im2col(const ConvGeometry&, const T*, const T*, T*);       \
+  template void conv_input_im2col(const ConvGeometry&, const T*, const T*, T*); \
   template void conv_weight_im2col(const ConvGeometry&, const T*, const T*, T*);
 MICA_CONV(float)
 MICA_CONV(double)

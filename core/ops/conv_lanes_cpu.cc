@@ -7,8 +7,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/conv_lanes_cpu.cc"
+#include "core/cpu/targets.h"
+
 #include <hwy/foreach_target.h>
 
+// After foreach_target.h, which includes this file once for each target.
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -53,8 +56,7 @@ void pack(const float* const from[], int64_t count, float* to) {
   for (; i + 4 <= count; i += 4) {
     Vector v[4];
     for (int j = 0; j < 4; ++j) {
-      const auto low =
-          hn::Combine(dh, hn::LoadU(dq, from[4 + j] + i), hn::LoadU(dq, from[j] + i));
+      const auto low = hn::Combine(dh, hn::LoadU(dq, from[4 + j] + i), hn::LoadU(dq, from[j] + i));
       const auto high =
           hn::Combine(dh, hn::LoadU(dq, from[12 + j] + i), hn::LoadU(dq, from[8 + j] + i));
       v[j] = hn::Combine(d, high, low);
@@ -192,10 +194,17 @@ void correlate(const ConvGeometry& g, const float* x, const float* dy, int64_t o
 }
 
 ConvLanes functions() {
-  return {kLanes, pack, unpack,
-          {{4, convolve_row<4>}, {8, convolve_row<8>}, {10, convolve_row<10>},
-           {13, convolve_row<13>}, {16, convolve_row<16>}, {20, convolve_row<20>},
-           {25, convolve_row<25>}, {28, convolve_row<28>}},
+  return {kLanes,
+          pack,
+          unpack,
+          {{4, convolve_row<4>},
+           {8, convolve_row<8>},
+           {10, convolve_row<10>},
+           {13, convolve_row<13>},
+           {16, convolve_row<16>},
+           {20, convolve_row<20>},
+           {25, convolve_row<25>},
+           {28, convolve_row<28>}},
           {{3, 8, correlate<3, 8>}, {5, 5, correlate<5, 5>}}};
 }
 
@@ -285,8 +294,8 @@ void convolve(const ConvGeometry& g, const float* x, const float* weight,
   const Buffer memory = packed_images(x, g.batch, image);
   const float* packed = floats(memory);
   const int64_t row_size = g.out_width * g.out_channels;
-  const int64_t grain = std::max<int64_t>(
-      1, static_cast<int64_t>(4e6 / (2.0 * double(row_size * g.taps() * width))));
+  const int64_t grain =
+      std::max<int64_t>(1, static_cast<int64_t>(4e6 / (2.0 * double(row_size * g.taps() * width))));
   parallel_for(blocks * g.out_height, grain, [&](int64_t begin, int64_t end) {
     const Buffer row_memory = allocate(row_size * width);
     float* row = floats(row_memory);

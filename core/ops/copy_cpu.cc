@@ -143,8 +143,10 @@ void run_arange(const Arange& op, Inputs, Outputs out) {
     T* values = out[0].as<T>();
     for (int64_t i = 0; i < op.count; ++i) {
       const double value = op.start + static_cast<double>(i) * op.step;
-      if constexpr (std::is_arithmetic_v<T>) values[i] = static_cast<T>(value);
-      else values[i] = T(static_cast<float>(value));
+      if constexpr (std::is_arithmetic_v<T>)
+        values[i] = static_cast<T>(value);
+      else
+        values[i] = T(static_cast<float>(value));
     }
   });
 }

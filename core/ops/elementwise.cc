@@ -23,18 +23,18 @@ Array positive(const Array& x) {
 
 using Vjp = Arrays (*)(const Arrays& in, const Array& out, const Array& g);
 
-#define UNARY(name, types, sample, value, gx)                                               \
-  Arrays vjp_##name([[maybe_unused]] const Arrays& in, [[maybe_unused]] const Array& out,   \
-                    [[maybe_unused]] const Array& g) {                                      \
-    [[maybe_unused]] const Array& x = in[0];                                                \
-    return {gx};                                                                            \
+#define UNARY(name, types, sample, value, gx)                                             \
+  Arrays vjp_##name([[maybe_unused]] const Arrays& in, [[maybe_unused]] const Array& out, \
+                    [[maybe_unused]] const Array& g) {                                    \
+    [[maybe_unused]] const Array& x = in[0];                                              \
+    return {gx};                                                                          \
   }
-#define BINARY(name, types, sample, value, gx, gy)                                          \
-  Arrays vjp_##name([[maybe_unused]] const Arrays& in, [[maybe_unused]] const Array& out,   \
-                    [[maybe_unused]] const Array& g) {                                      \
-    [[maybe_unused]] const Array& x = in[0];                                                \
-    [[maybe_unused]] const Array& y = in[1];                                                \
-    return {gx, gy};                                                                        \
+#define BINARY(name, types, sample, value, gx, gy)                                        \
+  Arrays vjp_##name([[maybe_unused]] const Arrays& in, [[maybe_unused]] const Array& out, \
+                    [[maybe_unused]] const Array& g) {                                    \
+    [[maybe_unused]] const Array& x = in[0];                                              \
+    [[maybe_unused]] const Array& y = in[1];                                              \
+    return {gx, gy};                                                                      \
   }
 #define TEST(name, ...) \
   Arrays vjp_##name(const Arrays&, const Array&, const Array&) { return {none}; }
@@ -208,7 +208,8 @@ Arrays Where::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
 Array astype(const Array& x, Dtype dtype) {
   if (x.is_weak() && x.shape().empty()) return Array::scalar(x.node()->weak_value, dtype);
   if (x.dtype() == dtype) return x;
-  if (is_complex(x.dtype())) fail("[astype] complex64 has no {} value: take real() or abs()", dtype);
+  if (is_complex(x.dtype()))
+    fail("[astype] complex64 has no {} value: take real() or abs()", dtype);
   static const auto ops = [] {
     std::array<std::shared_ptr<const Op>, kDtypeCount> all;
     for (int i = 0; i < kDtypeCount; ++i) all[i] = std::make_shared<const Cast>(Dtype(i));

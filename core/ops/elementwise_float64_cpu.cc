@@ -9,13 +9,18 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/elementwise_float64_cpu.cc"
 #include "core/cpu/targets.h"
+
 #include <hwy/foreach_target.h>
-#include <hwy/highway.h>
+
+// After foreach_target.h, which includes this file once for each target.
 #include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace mica::HWY_NAMESPACE {
 #include "core/ops/elementwise_math.inc"
+
+// Needs the lane types of elementwise_math.inc.
 #include "core/ops/elementwise_kernels.inc"
 const ElementwiseKernel* float64_table() { return Kernels<double>::kTable; }
 }  // namespace mica::HWY_NAMESPACE

@@ -34,7 +34,8 @@ Fused::Fused(std::vector<Spec> given, std::vector<FusedInstruction> program,
     for (int argument : code[i].arguments) {
       const auto at = static_cast<size_t>(argument);
       const bool repeated = std::find(seen.begin(), seen.end(), argument) != seen.end();
-      if (at >= first && last_use[at] == i && slots[at] >= 0 && !repeated) free.push_back(slots[at]);
+      if (at >= first && last_use[at] == i && slots[at] >= 0 && !repeated)
+        free.push_back(slots[at]);
       seen.push_back(argument);
     }
   }

@@ -37,11 +37,14 @@ struct InputReader {
   Strides strides;
 
   explicit InputReader(const Operand& in) : data(in.data), item(size_of(in.dtype)) {
-    const bool scalar = std::ranges::all_of(in.strides, [](int64_t s) { return s == 0; }) ||
-                        in.size() == 1;
-    if (scalar) mode = Mode::kScalar;
-    else if (Layout{in.shape, in.strides, 0}.is_contiguous()) mode = Mode::kDirect;
-    else collapse(in);
+    const bool scalar =
+        std::ranges::all_of(in.strides, [](int64_t s) { return s == 0; }) || in.size() == 1;
+    if (scalar)
+      mode = Mode::kScalar;
+    else if (Layout{in.shape, in.strides, 0}.is_contiguous())
+      mode = Mode::kDirect;
+    else
+      collapse(in);
   }
 
   void collapse(const Operand& in) {
@@ -73,9 +76,12 @@ struct InputReader {
     while (count > 0) {
       const int64_t run = std::min(count, shape[last] - index[last]);
       const T* from = base + offset;
-      if (step == 1) std::copy_n(from, run, out);
-      else if (step == 0) std::fill_n(out, run, *from);
-      else for (int64_t i = 0; i < run; ++i) out[i] = from[i * step];
+      if (step == 1)
+        std::copy_n(from, run, out);
+      else if (step == 0)
+        std::fill_n(out, run, *from);
+      else
+        for (int64_t i = 0; i < run; ++i) out[i] = from[i * step];
       out += run;
       count -= run;
       index[last] += run;
@@ -99,8 +105,10 @@ struct InputReader {
   }
   template <class T>
   void fill_typed(int64_t begin, int64_t count, T* tile) const {
-    if (mode == Mode::kScalar) std::fill_n(tile, count, *reinterpret_cast<const T*>(data));
-    else gather(begin, count, tile);
+    if (mode == Mode::kScalar)
+      std::fill_n(tile, count, *reinterpret_cast<const T*>(data));
+    else
+      gather(begin, count, tile);
   }
 };
 
@@ -121,9 +129,12 @@ class Interpreter {
     for (const FusedInstruction& instruction : op.code) {
       Call call;
       using Kind = FusedInstruction::Kind;
-      if (instruction.kind == Kind::kWhere) call.where = where_kernel(instruction.to);
-      else if (instruction.kind == Kind::kCast) call.row = cast_kernel(instruction.from, instruction.to);
-      else call.row = elementwise_kernel(instruction.function, instruction.from);
+      if (instruction.kind == Kind::kWhere)
+        call.where = where_kernel(instruction.to);
+      else if (instruction.kind == Kind::kCast)
+        call.row = cast_kernel(instruction.from, instruction.to);
+      else
+        call.row = elementwise_kernel(instruction.function, instruction.from);
       const auto& given = instruction.arguments;
       for (size_t k = 0; k < 3; ++k) call.arguments[k] = given[std::min(k, given.size() - 1)];
       call.result = first + static_cast<int>(calls_.size());
@@ -176,8 +187,10 @@ class Interpreter {
       const std::byte* x = at[static_cast<size_t>(call.arguments[0])];
       const std::byte* y = at[static_cast<size_t>(call.arguments[1])];
       std::byte* out = at[static_cast<size_t>(call.result)];
-      if (call.where) call.where(x, y, at[static_cast<size_t>(call.arguments[2])], out, n);
-      else call.row(x, y, out, n);
+      if (call.where)
+        call.where(x, y, at[static_cast<size_t>(call.arguments[2])], out, n);
+      else
+        call.row(x, y, out, n);
     }
   }
 

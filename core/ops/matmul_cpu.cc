@@ -95,22 +95,23 @@ void multiply_integers(const Operand& a, const Operand& b, const Operand& out) {
   const int64_t row_work = batch.columns * batch.inner + 1;
   parallel_for(batch.count * batch.rows, std::max<int64_t>(1, 100'000 / row_work),
                [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      const int64_t i = line / batch.rows;
-      const T* x = a.as<T>() + batch.offset(i, batch.a_steps) + line % batch.rows * a_down;
-      const T* y = b.as<T>() + batch.offset(i, batch.b_steps);
-      T* z = out.as<T>() + line * batch.columns;
-      std::fill_n(z, batch.columns, T(0));
-      for (int64_t k = 0; k < batch.inner; ++k) {
-        const auto factor = static_cast<Wrapping>(x[k * a_across]);
-        const T* from = y + k * b_down;
-        for (int64_t j = 0; j < batch.columns; ++j) {
-          z[j] = static_cast<T>(static_cast<Wrapping>(z[j]) +
-                                factor * static_cast<Wrapping>(from[j * b_across]));
-        }
-      }
-    }
-  });
+                 for (int64_t line = begin; line < end; ++line) {
+                   const int64_t i = line / batch.rows;
+                   const T* x =
+                       a.as<T>() + batch.offset(i, batch.a_steps) + line % batch.rows * a_down;
+                   const T* y = b.as<T>() + batch.offset(i, batch.b_steps);
+                   T* z = out.as<T>() + line * batch.columns;
+                   std::fill_n(z, batch.columns, T(0));
+                   for (int64_t k = 0; k < batch.inner; ++k) {
+                     const auto factor = static_cast<Wrapping>(x[k * a_across]);
+                     const T* from = y + k * b_down;
+                     for (int64_t j = 0; j < batch.columns; ++j) {
+                       z[j] = static_cast<T>(static_cast<Wrapping>(z[j]) +
+                                             factor * static_cast<Wrapping>(from[j * b_across]));
+                     }
+                   }
+                 }
+               });
 }
 
 // The bytes an operand spans, read as T and written as float32, in the same layout.

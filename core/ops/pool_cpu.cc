@@ -4,8 +4,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/pool_cpu.cc"
+#include "core/cpu/targets.h"
+
 #include <hwy/foreach_target.h>
 
+// After foreach_target.h, which includes this file once for each target.
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -107,29 +110,30 @@ void gradient_images(const PoolGeometry& g, const T* x, const T* cotangent, T* d
   std::fill(dx + begin * image_size, dx + end * image_size, T(0));
   for_each_window(g, begin * g.out_height, end * g.out_height,
                   [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
-    for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
-      const T* from = x + image + c;
-      T* to = dx + image + c;
-      // Pixels are counted in T; a float counts to 2^24, far beyond any window.
-      auto best = hn::LoadU(d, from + (w.top * g.width + w.left) * g.channels);
-      auto place = hn::Zero(d);
-      T count = 0;
-      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-        const auto value = hn::LoadU(d, from + pixel);
-        const auto better = beats(value, best);
-        best = hn::IfThenElse(better, value, best);
-        place = hn::IfThenElse(better, hn::Set(d, count), place);
-        count += 1;
-      });
-      const auto share = hn::LoadU(d, cotangent + out + c);
-      count = 0;
-      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-        const auto here = hn::IfThenElseZero(hn::Eq(place, hn::Set(d, count)), share);
-        hn::StoreU(hn::Add(hn::LoadU(d, to + pixel), here), d, to + pixel);
-        count += 1;
-      });
-    });
-  });
+                    for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
+                      const T* from = x + image + c;
+                      T* to = dx + image + c;
+                      // Pixels are counted in T; a float counts to 2^24, far beyond any window.
+                      auto best = hn::LoadU(d, from + (w.top * g.width + w.left) * g.channels);
+                      auto place = hn::Zero(d);
+                      T count = 0;
+                      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
+                        const auto value = hn::LoadU(d, from + pixel);
+                        const auto better = beats(value, best);
+                        best = hn::IfThenElse(better, value, best);
+                        place = hn::IfThenElse(better, hn::Set(d, count), place);
+                        count += 1;
+                      });
+                      const auto share = hn::LoadU(d, cotangent + out + c);
+                      count = 0;
+                      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
+                        const auto here =
+                            hn::IfThenElseZero(hn::Eq(place, hn::Set(d, count)), share);
+                        hn::StoreU(hn::Add(hn::LoadU(d, to + pixel), here), d, to + pixel);
+                        count += 1;
+                      });
+                    });
+                  });
 }
 
 template <class T>
@@ -158,8 +162,8 @@ void zero_rest(const PoolGeometry& g, int64_t line, T* image) {
       std::fill_n(image + (y * g.width + g.width - 1) * g.channels, g.channels, T(0));
     }
   }
-  if (row + 3 == g.height) std::fill_n(image + (row + 2) * g.width * g.channels,
-                                       g.width * g.channels, T(0));
+  if (row + 3 == g.height)
+    std::fill_n(image + (row + 2) * g.width * g.channels, g.width * g.channels, T(0));
 }
 
 template <class T>
@@ -217,21 +221,21 @@ void avg_gradient_images(const PoolGeometry& g, const T*, const T* cotangent, T*
   std::fill(dx + begin * image_size, dx + end * image_size, T(0));
   for_each_window(g, begin * g.out_height, end * g.out_height,
                   [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
-    for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
-      const auto share =
-          hn::Mul(hn::LoadU(d, cotangent + out + c), hn::Set(d, one_over_area<T>(g)));
-      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-        T* to = dx + image + pixel + c;
-        hn::StoreU(hn::Add(hn::LoadU(d, to), share), d, to);
-      });
-    });
-  });
+                    for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
+                      const auto share = hn::Mul(hn::LoadU(d, cotangent + out + c),
+                                                 hn::Set(d, one_over_area<T>(g)));
+                      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
+                        T* to = dx + image + pixel + c;
+                        hn::StoreU(hn::Add(hn::LoadU(d, to), share), d, to);
+                      });
+                    });
+                  });
 }
 
 template <class T>
 PoolFunctions<T> functions() {
-  return {max_lines<T>,       max_halving_lines<T>,      select_lines<T>,
-          gradient_images<T>, gradient_halving_lines<T>, avg_lines<T>,
+  return {max_lines<T>,          max_halving_lines<T>,      select_lines<T>,
+          gradient_images<T>,    gradient_halving_lines<T>, avg_lines<T>,
           avg_gradient_images<T>};
 }
 PoolFunctions<float> float_functions() { return functions<float>(); }

@@ -8,9 +8,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/random_cpu.cc"
-#include <hwy/foreach_target.h>
 #include "core/cpu/targets.h"
-// After foreach_target.h, which includes this file once per target.
+
+#include <hwy/foreach_target.h>
+
+// After foreach_target.h, which includes this file once for each target.
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();

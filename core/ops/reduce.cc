@@ -53,11 +53,10 @@ constexpr std::string_view kNames[] = {
 
 using Vjp = Array (*)(const Array& x, const Array& out, const Array& g, const Axes& axes);
 constexpr Vjp kVjps[] = {
-#define REDUCE(name, identity, combine, cotangent)                                         \
-  +[]([[maybe_unused]] const Array& x, [[maybe_unused]] const Array& out,                  \
-      [[maybe_unused]] const Array& g, [[maybe_unused]] const Axes& axes) -> Array {       \
-    return cotangent;                                                                      \
-  },
+#define REDUCE(name, identity, combine, cotangent)                        \
+  +[]([[maybe_unused]] const Array& x, [[maybe_unused]] const Array& out, \
+      [[maybe_unused]] const Array& g,                                    \
+      [[maybe_unused]] const Axes& axes) -> Array { return cotangent; },
 #include "core/ops/reduce.def"
 #undef REDUCE
 };

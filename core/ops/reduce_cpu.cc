@@ -15,7 +15,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/reduce_cpu.cc"
 #include "core/cpu/targets.h"
+
 #include <hwy/foreach_target.h>
+
+// After foreach_target.h, which includes this file once for each target.
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -31,22 +34,26 @@ HWY_INLINE T minimum(T a, T b) {
 }
 template <class T>
 T lowest() {
-  if constexpr (std::is_floating_point_v<T>) return -std::numeric_limits<T>::infinity();
-  else return std::numeric_limits<T>::lowest();
+  if constexpr (std::is_floating_point_v<T>)
+    return -std::numeric_limits<T>::infinity();
+  else
+    return std::numeric_limits<T>::lowest();
 }
 template <class T>
 T highest() {
-  if constexpr (std::is_floating_point_v<T>) return std::numeric_limits<T>::infinity();
-  else return std::numeric_limits<T>::max();
+  if constexpr (std::is_floating_point_v<T>)
+    return std::numeric_limits<T>::infinity();
+  else
+    return std::numeric_limits<T>::max();
 }
 
 constexpr int64_t kLanes = 32;
 
-#define REDUCE(name, identity, combine, cotangent)                                            \
-  template <class T>                                                                          \
-  struct Combine_##name {                                                                     \
-    static HWY_INLINE T of(T a, T b) { return static_cast<T>(combine); }                      \
-    static T start() { return static_cast<T>(identity); }                                     \
+#define REDUCE(name, identity, combine, cotangent)                       \
+  template <class T>                                                     \
+  struct Combine_##name {                                                \
+    static HWY_INLINE T of(T a, T b) { return static_cast<T>(combine); } \
+    static T start() { return static_cast<T>(identity); }                \
   };
 #include "core/ops/reduce.def"
 #undef REDUCE
@@ -104,8 +111,10 @@ void reduce_blocks(const T* x, int64_t outer, int64_t length, int64_t inner, int
       const T* from = x + (piece / blocks * length + first) * inner + stripe * kColumns;
       T* to = out + piece * inner + stripe * kColumns;
       const int64_t width = std::min(kColumns, inner - stripe * kColumns);
-      if (inner == 1) *to = reduce_line<T, C>(from, rows);
-      else reduce_rows<T, C>(from, rows, width, inner, to);
+      if (inner == 1)
+        *to = reduce_line<T, C>(from, rows);
+      else
+        reduce_rows<T, C>(from, rows, width, inner, to);
     }
   });
 }
@@ -165,11 +174,11 @@ template <class T>
 void reduce_typed(Reduction reduction, const T* x, const std::vector<int64_t>& lengths,
                   const std::vector<bool>& reduced, T* out) {
   switch (reduction) {
-#define REDUCE(name, ...)                                                       \
-  case Reduction::k_##name:                                                     \
-    if constexpr (reduces<T>(Reduction::k_##name)) {                            \
-      return reduce_axes<T, Combine_##name<T>>(x, lengths, reduced, out);       \
-    }                                                                           \
+#define REDUCE(name, ...)                                                 \
+  case Reduction::k_##name:                                               \
+    if constexpr (reduces<T>(Reduction::k_##name)) {                      \
+      return reduce_axes<T, Combine_##name<T>>(x, lengths, reduced, out); \
+    }                                                                     \
     break;
 #include "core/ops/reduce.def"
 #undef REDUCE
@@ -215,7 +224,8 @@ void run_reduce(const Reduce& op, Inputs in, Outputs out) {
   std::vector<int64_t> lengths;
   std::vector<bool> reduced;
   for (size_t i = 0; i < in[0].shape.size(); ++i) {
-    const bool now = std::find(op.axes.begin(), op.axes.end(), static_cast<int>(i)) != op.axes.end();
+    const bool now =
+        std::find(op.axes.begin(), op.axes.end(), static_cast<int>(i)) != op.axes.end();
     if (!reduced.empty() && reduced.back() == now) {
       lengths.back() *= in[0].shape[i];
     } else {
@@ -234,8 +244,10 @@ void run_reduce(const Reduce& op, Inputs in, Outputs out) {
       // Sums and products wrap around, which only unsigned arithmetic does in C++.
       using U = std::make_unsigned_t<T>;
       const bool wraps = op.reduction == Reduction::k_sum || op.reduction == Reduction::k_prod;
-      if (wraps) reduce_best(op.reduction, in[0].as<U>(), lengths, reduced, out[0].as<U>());
-      else reduce_best(op.reduction, in[0].as<T>(), lengths, reduced, out[0].as<T>());
+      if (wraps)
+        reduce_best(op.reduction, in[0].as<U>(), lengths, reduced, out[0].as<U>());
+      else
+        reduce_best(op.reduction, in[0].as<T>(), lengths, reduced, out[0].as<T>());
     } else {
       reduce_best(op.reduction, in[0].as<T>(), lengths, reduced, out[0].as<T>());
     }

@@ -47,9 +47,12 @@ Array reshape(const Array& x, const Shape& shape) {
   int64_t known = 1;
   int unknown = -1;
   for (size_t i = 0; i < full.size(); ++i) {
-    if (full[i] == -1 && unknown < 0) unknown = static_cast<int>(i);
-    else if (full[i] < 0) fail("[reshape] shape {} is not possible", to_string(shape));
-    else known *= full[i];
+    if (full[i] == -1 && unknown < 0)
+      unknown = static_cast<int>(i);
+    else if (full[i] < 0)
+      fail("[reshape] shape {} is not possible", to_string(shape));
+    else
+      known *= full[i];
   }
   if (unknown >= 0 && known > 0) full[static_cast<size_t>(unknown)] = x.size() / known;
   if (size_of(full) != x.size()) {

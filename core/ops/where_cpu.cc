@@ -6,7 +6,10 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "core/ops/where_cpu.cc"
 #include "core/cpu/targets.h"
+
 #include <hwy/foreach_target.h>
+
+// After foreach_target.h, which includes this file once for each target.
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();

@@ -35,9 +35,9 @@ void place_in_arena(Plan& plan) {
     }
     storage->offset = offset;
     plan.arena_bytes = std::max(plan.arena_bytes, offset + storage->bytes);
-    const auto at = std::upper_bound(
-        placed.begin(), placed.end(), storage,
-        [](const Storage* a, const Storage* b) { return a->offset < b->offset; });
+    const auto at =
+        std::upper_bound(placed.begin(), placed.end(), storage,
+                         [](const Storage* a, const Storage* b) { return a->offset < b->offset; });
     placed.insert(at, storage);
   }
 }

@@ -194,8 +194,7 @@ class Fuser {
         out.inputs.push_back(fuser_.renamed(input));
         specs.push_back(graph.specs[static_cast<size_t>(input)]);
       }
-      out.op = std::make_shared<const Fused>(std::move(specs), std::move(code_),
-                                             std::move(results),
+      out.op = std::make_shared<const Fused>(std::move(specs), std::move(code_), std::move(results),
                                              fuser_.shape_of(fuser_.pieces_[piece_][0]));
       return out;
     }
@@ -250,8 +249,8 @@ class Fuser {
 
     Fuser& fuser_;
     size_t piece_;
-    std::vector<int> inputs_;     // values
-    std::map<int, int> number_;   // from values to the program's numbering
+    std::vector<int> inputs_;    // values
+    std::map<int, int> number_;  // from values to the program's numbering
     std::vector<FusedInstruction> code_;
   };
 
@@ -262,8 +261,8 @@ class Fuser {
   std::vector<size_t> group_;  // union-find
   std::vector<size_t> piece_;  // of a node
   std::vector<std::vector<size_t>> pieces_;
-  std::vector<char> wanted_;   // values
-  std::vector<int> renamed_;   // values of old nodes to values of Fused nodes
+  std::vector<char> wanted_;  // values
+  std::vector<int> renamed_;  // values of old nodes to values of Fused nodes
 };
 
 }  // namespace

@@ -219,9 +219,9 @@ class Lowering {
 
   const FlatGraph& graph_;
   Plan& plan_;
-  std::vector<Place> places_;  // of values
-  std::vector<int> uses_;      // of values
-  std::vector<int> readers_;   // of storages: reads still to come
+  std::vector<Place> places_;                                   // of values
+  std::vector<int> uses_;                                       // of values
+  std::vector<int> readers_;                                    // of storages: reads still to come
   std::map<int, std::vector<std::pair<Place, Place>>> copies_;  // by the storage copied from
 };
 

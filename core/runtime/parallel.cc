@@ -19,8 +19,8 @@ void set_threads(int count) {
                                   : static_cast<size_t>(tbb::info::default_concurrency());
   std::lock_guard lock(mutex);
   bound.reset();
-  bound = std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism,
-                                                wanted);
+  bound =
+      std::make_unique<tbb::global_control>(tbb::global_control::max_allowed_parallelism, wanted);
 }
 
 int threads() {

@@ -19,7 +19,8 @@ struct Tape {
 };
 
 bool leads_on(const Node* node, const Tape& tape) {
-  return node->tracer && node->op != nullptr && tape.index.find(const_cast<Node*>(node)) == tape.index.end();
+  return node->tracer && node->op != nullptr &&
+         tape.index.find(const_cast<Node*>(node)) == tape.index.end();
 }
 
 void walk(Node* root, Tape& tape) {
@@ -64,9 +65,7 @@ Tape make_tape(const Arrays& arguments, const Arrays& outputs) {
   return tape;
 }
 
-void accumulate(Array& total, const Array& more) {
-  total = total.defined() ? total + more : more;
-}
+void accumulate(Array& total, const Array& more) { total = total.defined() ? total + more : more; }
 
 // Sends the cotangents of one node's outputs on to its inputs.
 void step_back(const Tape& tape, Node* node, Arrays& g, std::vector<Arrays>& cotangents) {

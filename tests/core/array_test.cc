@@ -66,7 +66,8 @@ TEST(ArrayTest, PrintsLikeNumPy) {
             "array([[ 1., 2.5],\n       [ 3., -4.]], dtype=float32)");
   EXPECT_EQ(Array(true).to_string(), "array(true, dtype=bool)");
   EXPECT_EQ(zeros({0, 3}).to_string(), "array([], shape=(0, 3), dtype=float32)");
-  EXPECT_EQ(arange(2000).to_string(), "array([   0,    1,    2, ..., 1997, 1998, 1999], dtype=int32)");
+  EXPECT_EQ(arange(2000).to_string(),
+            "array([   0,    1,    2, ..., 1997, 1998, 1999], dtype=int32)");
 }
 
 TEST(ArrayTest, ItemWantsOneElement) {
@@ -75,7 +76,9 @@ TEST(ArrayTest, ItemWantsOneElement) {
 }
 
 TEST(ArrayTest, ErrorsNameShapesAndTypes) {
-  EXPECT_THAT(error_of([] { zeros({2, 3}) + zeros({4}); }),
+  EXPECT_THAT(error_of([] {
+                zeros({2, 3}) + zeros({4});
+              }),
               HasSubstr("[add] shapes (2, 3) and (4,) do not broadcast: axis 1 has 3 and 4"));
   EXPECT_THAT(error_of([] { bitwise_and(zeros({2}), zeros({2})); }),
               HasSubstr("[bitwise_and] has no meaning for float32"));

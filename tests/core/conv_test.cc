@@ -18,8 +18,6 @@ using testing::error_text;
 using testing::expect_values;
 using testing::normal_array;
 using testing::normal_values;
-using testing::normal_values;
-
 
 struct Case {
   Shape x, weight;
@@ -30,9 +28,9 @@ const Case kCases[] = {
     {{1, 1, 1, 1}, {1, 1, 1, 1}, {}},
     {{2, 5, 6, 3}, {4, 3, 3, 3}, {}},
     {{3, 8, 8, 1}, {5, 5, 5, 1}, {{1, 1}, {2, 2}}},
-    {{13, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},       // several chunks, the last shorter
-    {{2, 9, 7, 4}, {6, 3, 2, 4}, {{2, 3}, {1, 1}}},             // rows that no window reaches
-    {{2, 9, 9, 4}, {6, 2, 2, 4}, {{4, 4}, {0, 0}}},             // stride beyond the kernel
+    {{13, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},  // several chunks, the last shorter
+    {{2, 9, 7, 4}, {6, 3, 2, 4}, {{2, 3}, {1, 1}}},        // rows that no window reaches
+    {{2, 9, 9, 4}, {6, 2, 2, 4}, {{4, 4}, {0, 0}}},        // stride beyond the kernel
     {{2, 9, 10, 4}, {4, 3, 3, 4}, {{1, 1}, {2, 2}, {2, 3}}},
     {{2, 11, 11, 6}, {6, 3, 3, 6}, {{2, 2}, {3, 0}, {2, 2}}},
     {{2, 6, 6, 8}, {4, 3, 3, 2}, {{1, 1}, {1, 1}, {1, 1}, 4}},
@@ -41,7 +39,7 @@ const Case kCases[] = {
     {{4, 8, 8, 16}, {32, 1, 1, 16}, {{2, 2}, {0, 0}}},
     {{2, 4, 4, 3}, {2, 1, 1, 3}, {{1, 1}, {2, 2}}},  // outputs that see only padding
     {{1, 1, 50, 8}, {8, 1, 7, 8}, {{1, 2}, {0, 3}}},
-    {{1, 15, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},        // rows of one image in parallel
+    {{1, 15, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},  // rows of one image in parallel
     {{2, 35, 30, 16}, {32, 3, 3, 16}, {{2, 1}, {4, 1}, {2, 1}}},
     {{1, 12, 40, 16}, {64, 5, 3, 16}, {{1, 1}, {9, 1}}},  // the first rows see only padding
 };
@@ -98,8 +96,7 @@ std::vector<float> floats(int64_t count, uint32_t seed) {
   return std::vector<float>(values.begin(), values.end());
 }
 
-void expect_close(const std::vector<float>& got, const std::vector<float>& want,
-                  const char* what) {
+void expect_close(const std::vector<float>& got, const std::vector<float>& want, const char* what) {
   for (size_t i = 0; i < want.size(); ++i) {
     ASSERT_NEAR(got[i], want[i], 1e-4f * (1 + std::abs(want[i]))) << what << " at element " << i;
   }
@@ -121,13 +118,15 @@ int expect_equals_im2col(const Case& c, Forward&& forward, ByInput&& by_input,
     expect_close(got, want, what);
     ++done;
   };
-  compare(dy.size(), "forward", [&](float* y) { return forward(g, x.data(), weight.data(), y); },
-          [&](float* y) { conv_im2col(g, x.data(), weight.data(), y); });
-  compare(x.size(), "input", [&](float* dx) { return by_input(g, dy.data(), weight.data(), dx); },
-          [&](float* dx) { conv_input_im2col(g, dy.data(), weight.data(), dx); });
-  compare(weight.size(), "weight",
-          [&](float* dw) { return by_weight(g, x.data(), dy.data(), dw); },
-          [&](float* dw) { conv_weight_im2col(g, x.data(), dy.data(), dw); });
+  compare(
+      dy.size(), "forward", [&](float* y) { return forward(g, x.data(), weight.data(), y); },
+      [&](float* y) { conv_im2col(g, x.data(), weight.data(), y); });
+  compare(
+      x.size(), "input", [&](float* dx) { return by_input(g, dy.data(), weight.data(), dx); },
+      [&](float* dx) { conv_input_im2col(g, dy.data(), weight.data(), dx); });
+  compare(
+      weight.size(), "weight", [&](float* dw) { return by_weight(g, x.data(), dy.data(), dw); },
+      [&](float* dw) { conv_weight_im2col(g, x.data(), dy.data(), dw); });
   return done;
 }
 
@@ -160,9 +159,7 @@ TEST(Conv2d, Gradients) {
                         {{1, 5, 5, 4}, {4, 3, 3, 2}, {{2, 1}, {1, 2}, {1, 2}, 2}}};
   for (const Case& c : cases) {
     const Arrays at = {normal_array(c.x, 4, float64), normal_array(c.weight, 5, float64)};
-    const auto f = [&](const Arrays& in) {
-      return sum(square(conv2d(in[0], in[1], c.options)));
-    };
+    const auto f = [&](const Arrays& in) { return sum(square(conv2d(in[0], in[1], c.options))); };
     check_derivatives(f, at);
   }
 }
@@ -183,8 +180,8 @@ TEST(Conv2d, GradientsOfTheGradientOps) {
 TEST(Conv2d, SameBitsWithAnyNumberOfThreads) {
   const Case odd = {{30, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}};
   const Case even = {{30, 16, 16, 16}, {32, 3, 3, 16}, {{1, 1}, {1, 1}}};
-  for (const auto& [c, dtype] : {std::pair(odd, float32), std::pair(even, float32),
-                                 std::pair(odd, float64)}) {
+  for (const auto& [c, dtype] :
+       {std::pair(odd, float32), std::pair(even, float32), std::pair(odd, float64)}) {
     const Array x = normal_array(c.x, 1, dtype), weight = normal_array(c.weight, 2, dtype);
     const auto everything = [&, &c = c] {
       const Array y = conv2d(x, weight, c.options);

@@ -99,8 +99,7 @@ TEST(GradTest, StopGradientAndCustomVjp) {
 
 TEST(GradTest, VjpGivesOutputsAndCotangents) {
   const auto f = [](const Arrays& in) { return Arrays{in[0] * in[1], in[0] + in[1]}; };
-  const auto [out, back] =
-      vjp(f, {array({2.0f}), array({5.0f})}, {array({1.0f}), array({10.0f})});
+  const auto [out, back] = vjp(f, {array({2.0f}), array({5.0f})}, {array({1.0f}), array({10.0f})});
   EXPECT_EQ(out[0].item<float>(), 10);
   EXPECT_EQ(back[0].item<float>(), 15);
   EXPECT_EQ(back[1].item<float>(), 12);

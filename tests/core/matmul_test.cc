@@ -64,9 +64,9 @@ INSTANTIATE_TEST_SUITE_P(, MatMulSizes,
                          ::testing::Values(Size{1, 1, 1}, Size{1, 1, 37}, Size{1, 9, 5},
                                            Size{9, 1, 5}, Size{3, 4, 1}, Size{7, 5, 3},
                                            Size{33, 17, 65}, Size{64, 64, 64}, Size{130, 67, 90},
-                                           Size{300, 10, 31}, Size{5, 3, 4097},
-                                           Size{10, 20, 30000}, Size{1, 700, 900},
-                                           Size{900, 1, 700}, Size{200, 210, 190}));
+                                           Size{300, 10, 31}, Size{5, 3, 4097}, Size{10, 20, 30000},
+                                           Size{1, 700, 900}, Size{900, 1, 700},
+                                           Size{200, 210, 190}));
 
 TEST(MatMul, VectorsDropTheirAxis) {
   const Array v = array({1.0f, 2.0f, 3.0f});
@@ -83,12 +83,9 @@ TEST(MatMul, VectorsDropTheirAxis) {
 TEST(MatMul, LeadingAxesBroadcast) {
   const struct {
     Shape a, b, out;
-  } cases[] = {{{4, 2, 3}, {4, 3, 5}, {4, 2, 5}},
-               {{2, 1, 2, 3}, {4, 3, 5}, {2, 4, 2, 5}},
-               {{1, 2, 3}, {6, 3, 5}, {6, 2, 5}},
-               {{2, 3}, {6, 3, 5}, {6, 2, 5}},
-               {{6, 7, 2, 3}, {3, 5}, {6, 7, 2, 5}},
-               {{40, 8, 8}, {40, 8, 8}, {40, 8, 8}}};
+  } cases[] = {{{4, 2, 3}, {4, 3, 5}, {4, 2, 5}},    {{2, 1, 2, 3}, {4, 3, 5}, {2, 4, 2, 5}},
+               {{1, 2, 3}, {6, 3, 5}, {6, 2, 5}},    {{2, 3}, {6, 3, 5}, {6, 2, 5}},
+               {{6, 7, 2, 3}, {3, 5}, {6, 7, 2, 5}}, {{40, 8, 8}, {40, 8, 8}, {40, 8, 8}}};
   for (const auto& c : cases) {
     const Array a = normal_array(c.a, 3, float32), b = normal_array(c.b, 4, float32);
     const Array product = matmul(a, b);
@@ -102,10 +99,10 @@ TEST(MatMul, LeadingAxesBroadcast) {
 
 TEST(MatMul, ReadsSlicesAndSwappedAxes) {
   const Array a = normal_array({6, 9, 8}, 5, float64), b = normal_array({9, 8, 6}, 6, float64);
-  const Array x = slice(a, {1, 2, 3}, {5, 9, 8}, {2, 1, 1});          // (2, 7, 5)
-  const Array y = swapaxes(slice(b, {0, 0, 1}, {2, 8, 6}), -1, -2);   // (2, 5, 8)
+  const Array x = slice(a, {1, 2, 3}, {5, 9, 8}, {2, 1, 1});         // (2, 7, 5)
+  const Array y = swapaxes(slice(b, {0, 0, 1}, {2, 8, 6}), -1, -2);  // (2, 5, 8)
   expect_values(matmul(x, y), naive(x, y), 1e-12);
-  const Array z = slice(a, {0, 0, 0}, {6, 9, 8}, {1, 2, 3});          // no axis has stride 1
+  const Array z = slice(a, {0, 0, 0}, {6, 9, 8}, {1, 2, 3});  // no axis has stride 1
   expect_values(matmul(swapaxes(z, -1, -2), z), naive(swapaxes(z, -1, -2), z), 1e-12);
   const Array ones = broadcast_to(Array::scalar(1, float64), {6, 4, 9});
   expect_values(matmul(ones, a), naive(ones, a), 1e-12);
@@ -151,8 +148,13 @@ TEST(MatMul, Complex) {
 TEST(MatMul, Gradients) {
   const struct {
     Shape a, b;
-  } cases[] = {{{3, 4}, {4, 2}}, {{4}, {4}},          {{4}, {4, 2}},     {{3, 4}, {4}},
-               {{2, 3, 4}, {4, 2}}, {{3, 4}, {2, 4, 2}}, {{2, 1, 3, 2}, {3, 2, 2}}};
+  } cases[] = {{{3, 4}, {4, 2}},
+               {{4}, {4}},
+               {{4}, {4, 2}},
+               {{3, 4}, {4}},
+               {{2, 3, 4}, {4, 2}},
+               {{3, 4}, {2, 4, 2}},
+               {{2, 1, 3, 2}, {3, 2, 2}}};
   for (const auto& c : cases) {
     const auto f = [](const Arrays& in) { return sum(square(matmul(in[0], in[1]))); };
     const Arrays at = {normal_array(c.a, 7, float64), normal_array(c.b, 8, float64)};

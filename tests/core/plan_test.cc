@@ -85,7 +85,9 @@ TEST(PlanTest, SameBitsWithoutFusionAndOnAnyNumberOfThreads) {
   const Array w = random::normal({130, 77}, random::key(4));
   eval(x, w);
   const auto run = [&] {
-    const UnaryFunction loss = [&](const Array& v) { return mean(square(tanh(matmul(x, v)) - 0.5f)); };
+    const UnaryFunction loss = [&](const Array& v) {
+      return mean(square(tanh(matmul(x, v)) - 0.5f));
+    };
     return grad(loss)(w).to_bytes();
   };
   const auto reference = run();

@@ -156,8 +156,7 @@ TEST(Pool2d, ErrorsNameTheShapes) {
             "channels)");
   EXPECT_EQ(message({1, 1, 4, 3}, float32, {}),
             "[max_pool2d] kernel of height 2 does not fit input (1, 1, 4, 3) with padding 0");
-  EXPECT_EQ(message({1, 4, 4, 3}, int32, {}),
-            "[max_pool2d] got int32; wanted a floating type");
+  EXPECT_EQ(message({1, 4, 4, 3}, int32, {}), "[max_pool2d] got int32; wanted a floating type");
   EXPECT_EQ(message({1, 4, 4, 3}, float32, {{2, 2}, {2, 2}, {2, 0}}),
             "[max_pool2d] padding is 2; wanted 0 or more, and less than the kernel's 2");
 }

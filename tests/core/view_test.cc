@@ -42,8 +42,9 @@ TEST(ViewTest, SlicesLikeNumPy) {
 
 TEST(ViewTest, JoinsAndPads) {
   EXPECT_THAT(values(concatenate({arange(2), arange(3)})), ElementsAre(0, 1, 0, 1, 2));
-  EXPECT_THAT(values(concatenate({grid(), grid()}, 1)),
-              ElementsAre(0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 8, 9, 10, 11, 8, 9, 10, 11));
+  EXPECT_THAT(
+      values(concatenate({grid(), grid()}, 1)),
+      ElementsAre(0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6, 7, 4, 5, 6, 7, 8, 9, 10, 11, 8, 9, 10, 11));
   EXPECT_THAT(values(stack({arange(2), arange(2)}, 1)), ElementsAre(0, 0, 1, 1));
   EXPECT_THAT(values(pad(arange(2), {1}, {2})), ElementsAre(0, 0, 1, 0, 0));
   EXPECT_THAT(values(pad(arange(2), {1}, {2}, 7)), ElementsAre(7, 0, 1, 7, 7));

@@ -93,8 +93,7 @@ void set_weights(Sequential& model, double gain, Dtype dtype) {
     const double bound = (is_weight ? gain : 1) / std::sqrt(fan_in);
     std::vector<float> values(static_cast<size_t>(parameter->size()));
     for (size_t i = 0; i < values.size(); ++i) {
-      values[i] =
-          static_cast<float>((2 * hashed(stream, static_cast<int64_t>(i)) - 1) * bound);
+      values[i] = static_cast<float>((2 * hashed(stream, static_cast<int64_t>(i)) - 1) * bound);
     }
     *parameter = astype(Array::from(values, parameter->shape()), dtype);
     ++stream;
@@ -111,8 +110,8 @@ void check_curve(const Case& c) {
   optim::Optimizer optimizer(optim::Sgd{.lr = setting("lr"),
                                         .momentum = setting("momentum"),
                                         .weight_decay = setting("weight_decay")});
-  const auto step = value_and_grad(
-      model, [&](const Array& x, const Array& y) { return nll(model(x), y); });
+  const auto step =
+      value_and_grad(model, [&](const Array& x, const Array& y) { return nll(model(x), y); });
   double worst = 0;
   for (size_t i = 0; i < losses.size(); ++i) {
     const Batch batch = batch_of(static_cast<uint32_t>(i), static_cast<int64_t>(setting("batch")),
