@@ -2,8 +2,9 @@
 """Checks that files and functions stay small enough to read.
 
 Files have at most 600 lines, public headers 250, functions 60; tables (*.def) may be longer, and so
-may functions of tests, which list cases. Blocks are found by the house style: one ends at the first line that starts with "}" at the indentation of
-the line that opened it. A block that opens with a parenthesis is a function (or a part of one).
+may functions of tests, which list cases. Blocks are found by the house style: one ends at the first
+line that starts with "}" at the indentation of the line that opened it. A block that opens with a
+parenthesis is a function (or a part of one).
 """
 
 import pathlib
