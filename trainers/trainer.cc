@@ -208,8 +208,10 @@ void Trainer::report() {
       {"seconds", seconds_},
       {"samples_per_second", seconds_ > 0 ? timed_samples_ / seconds_ : 0.0},
       {"data_wait", seconds_ > 0 ? wait_seconds_ / seconds_ : 0.0}};
-  std::string text = fmt::format("epoch {}/{}  loss {:.6g}", state_.epoch, config_.train.epochs,
-                                 row["train_loss"]);
+  // Lines of one run stand below each other: the same digits in each.
+  const size_t digits = std::to_string(config_.train.epochs).size();
+  std::string text = fmt::format("epoch {:{}}/{}  loss {:#.5g}", state_.epoch, digits,
+                                 config_.train.epochs, row["train_loss"]);
   if (is_classification()) {
     row["train_accuracy"] = static_cast<double>(state_.correct) / samples;
     text += fmt::format("  accuracy {:.4f}", row["train_accuracy"]);
@@ -217,7 +219,7 @@ void Trainer::report() {
   if (setup_.data.dataset->has("val")) {
     const Scores scores = score("val");
     for (const auto& [name, value] : scores.numbers()) row["val_" + name] = value;
-    text += fmt::format("  val loss {:.6g}", scores.loss);
+    text += fmt::format("  val loss {:#.5g}", scores.loss);
     const std::string metric = is_classification() ? "accuracy" : "r2";
     text += fmt::format("  val {} {:.4f}", metric, scores.find(metric));
   }
