@@ -1,5 +1,6 @@
 #include "core/runtime/buffer.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,19 @@ size_t size_class(size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+// Large blocks ask for huge pages: fewer faults on first use and fewer misses of the address cache
+// on every later one. Nothing is lost where the system has none to give.
+constexpr size_t kHugePage = size_t{2} << 20;
+
+std::byte* allocate_from_system(size_t bytes) {
+  const bool large = bytes >= 2 * kHugePage;
+  void* block = std::aligned_alloc(large ? kHugePage : kAlignment, bytes);
+#ifdef MADV_HUGEPAGE
+  if (large && block != nullptr) madvise(block, bytes, MADV_HUGEPAGE);
+#endif
+  return static_cast<std::byte*>(block);
+}
+
 size_t physical_memory() {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
 }
@@ -46,10 +60,10 @@ class Pool {
         return block;
       }
     }
-    std::byte* block = static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes));
+    std::byte* block = allocate_from_system(bytes);
     if (block == nullptr) {
       clear();
-      block = static_cast<std::byte*>(std::aligned_alloc(kAlignment, bytes));
+      block = allocate_from_system(bytes);
     }
     if (block != nullptr) return block;
     std::lock_guard lock(mutex_);
