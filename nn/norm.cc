@@ -3,6 +3,7 @@
 #include "core/base/error.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/norm.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "core/transform/grad.h"
@@ -18,12 +19,6 @@ int64_t last_axis(const Shape& input, const char* layer) {
 void check_last_axis(const Shape& input, int64_t wanted, const char* layer) {
   if (!input.empty() && input.back() == wanted) return;
   fail("[{}] got input of shape {}, want (..., {})", layer, to_string(input), wanted);
-}
-
-Axes all_but_last(const Array& x) {
-  Axes axes;
-  for (int axis = 0; axis + 1 < x.rank(); ++axis) axes.push_back(axis);
-  return axes;
 }
 
 Array scale_and_shift(const Array& x, const Array& weight, const Array& bias) {
@@ -47,22 +42,20 @@ BatchNorm::BatchNorm(const BatchNormConfig& config, const Shape& input, const Ar
 Array BatchNorm::forward(const Array& x) {
   output_shape(x.shape());  // checks
   if (!is_training()) {
-    const Array scale = rsqrt(running_var.value + config.eps);
-    return scale_and_shift((x - running_mean.value) * scale, weight, bias);
+    const Array root = rsqrt(running_var.value + config.eps);
+    if (!weight.defined()) return (x - running_mean.value) * root;
+    return (x - running_mean.value) * (root * weight) + bias;
   }
   const int64_t count = x.size() / x.dim(-1);
   if (count < 2) {
     fail("[batch_norm] got input of shape {}, want more than one value a channel to train on",
          mica::to_string(x.shape()));
   }
-  const Axes axes = all_but_last(x);
-  const Array batch_mean = mean(x, axes);
-  const Array centred = x - batch_mean;
-  const Array batch_var = mean(square(centred), axes);
+  const BatchNormResult batch = mica::batch_norm(x, weight, bias, config.eps);
   const double n = static_cast<double>(count), m = config.momentum;
-  running_mean = (1 - m) * running_mean.value + m * stop_gradient(batch_mean);
-  running_var = (1 - m) * running_var.value + m * n / (n - 1) * stop_gradient(batch_var);
-  return scale_and_shift(centred * rsqrt(batch_var + config.eps), weight, bias);
+  running_mean = (1 - m) * running_mean.value + m * stop_gradient(batch.mean);
+  running_var = (1 - m) * running_var.value + m * n / (n - 1) * stop_gradient(batch.variance);
+  return batch.y;
 }
 
 Shape BatchNorm::output_shape(const Shape& input) const {

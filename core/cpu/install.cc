@@ -10,6 +10,7 @@ KernelTable& cpu_kernels() {
     install_fused(filled);
     install_index(filled);
     install_matmul(filled);
+    install_norm(filled);
     install_pool(filled);
     install_random(filled);
     install_reduce(filled);

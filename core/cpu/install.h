@@ -13,6 +13,7 @@ void install_copy(KernelTable& table);
 void install_fused(KernelTable& table);
 void install_index(KernelTable& table);
 void install_matmul(KernelTable& table);
+void install_norm(KernelTable& table);
 void install_pool(KernelTable& table);
 void install_random(KernelTable& table);
 void install_reduce(KernelTable& table);

@@ -27,16 +27,19 @@ namespace {
 constexpr size_t kTileBytes = 4096;
 constexpr int64_t kTilesPerTask = 16;
 
-// How tiles of one input are had: in place, filled once (a scalar), or gathered.
+// How tiles of one input are had: in place, filled once (a scalar), out of a few repetitions (a row
+// that is the same for all leading indices), or gathered.
 struct InputReader {
-  enum class Mode : uint8_t { kDirect, kScalar, kStrided };
+  enum class Mode : uint8_t { kDirect, kScalar, kPeriodic, kStrided };
   Mode mode;
   const std::byte* data;
   size_t item;
   Shape shape;  // without axes that lie behind each other, for kStrided
   Strides strides;
+  int64_t period = 0;               // for kPeriodic
+  std::vector<std::byte> repeated;  // the row, often enough to find any tile in it
 
-  explicit InputReader(const Operand& in) : data(in.data), item(size_of(in.dtype)) {
+  InputReader(const Operand& in, int64_t tile) : data(in.data), item(size_of(in.dtype)) {
     const bool scalar =
         std::ranges::all_of(in.strides, [](int64_t s) { return s == 0; }) || in.size() == 1;
     if (scalar)
@@ -45,6 +48,18 @@ struct InputReader {
       mode = Mode::kDirect;
     else
       collapse(in);
+    const bool row = mode == Mode::kStrided && shape.size() == 2 && strides[0] == 0;
+    if (row && strides[1] == 1 && shape[1] <= tile) repeat(tile);
+  }
+
+  void repeat(int64_t tile) {
+    mode = Mode::kPeriodic;
+    period = shape[1];
+    const size_t row = static_cast<size_t>(period) * item;
+    repeated.resize((static_cast<size_t>(tile / period) + 2) * row);
+    for (size_t at = 0; at < repeated.size(); at += row) {
+      std::memcpy(repeated.data() + at, data, row);
+    }
   }
 
   void collapse(const Operand& in) {
@@ -124,7 +139,7 @@ class Interpreter {
  public:
   Interpreter(const Fused& op, Inputs in, Outputs out)
       : op_(op), out_(out), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
-    for (const Operand& input : in) readers_.emplace_back(input);
+    for (const Operand& input : in) readers_.emplace_back(input, tile_);
     const int first = static_cast<int>(in.size());
     for (const FusedInstruction& instruction : op.code) {
       Call call;
@@ -174,6 +189,9 @@ class Interpreter {
       const InputReader& reader = readers_[i];
       if (reader.mode == InputReader::Mode::kDirect) {
         at[i] = const_cast<std::byte*>(reader.data) + begin * static_cast<int64_t>(reader.item);
+      } else if (reader.mode == InputReader::Mode::kPeriodic) {
+        at[i] = const_cast<std::byte*>(reader.repeated.data()) +
+                static_cast<size_t>(begin % reader.period) * reader.item;
       } else if (reader.mode == InputReader::Mode::kStrided) {
         reader.fill(begin, count, at[i]);
       }

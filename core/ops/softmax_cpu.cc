@@ -47,30 +47,7 @@ namespace HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The first `count` elements at p, and `fill` in the other lanes.
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_first(D d, const T* p, int64_t count, T fill) {
-#if HWY_MEM_OPS_MIGHT_FAULT
-  HWY_ALIGN T lanes[hn::MaxLanes(D())];
-  for (size_t i = 0; i < hn::Lanes(d); ++i)
-    lanes[i] = static_cast<int64_t>(i) < count ? p[i] : fill;
-  return hn::Load(d, lanes);
-#else
-  const auto mask = hn::FirstN(d, static_cast<size_t>(count));
-  return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), hn::Set(d, fill));
-#endif
-}
-
-template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store_first(D d, hn::Vec<D> v, T* p, int64_t count) {
-#if HWY_MEM_OPS_MIGHT_FAULT
-  HWY_ALIGN T lanes[hn::MaxLanes(D())];
-  hn::Store(v, d, lanes);
-  for (int64_t i = 0; i < count; ++i) p[i] = lanes[i];
-#else
-  hn::BlendedStore(v, hn::FirstN(d, static_cast<size_t>(count)), d, p);
-#endif
-}
+#include "core/cpu/partial_lanes.inc"
 
 template <class T, class Each>
 HWY_INLINE void transform_row(const T* x, T* out, int64_t n, Each each) {

@@ -26,6 +26,7 @@ struct Sample {
 /// Samples of the structured ops, several shapes each.
 std::vector<Sample> op_samples();
 std::vector<Sample> product_samples();  // matmul, conv2d, pooling
+std::vector<Sample> norm_samples();
 /// Samples of the rows of reduce.def and scan.def.
 std::vector<Sample> reduce_samples();
 std::vector<Sample> scan_samples();

@@ -1,0 +1,102 @@
+#include "core/ops/norm.h"
+
+#include "core/ops/elementwise.h"
+#include "core/ops/norm_op.h"
+#include "core/ops/view.h"
+
+namespace mica {
+namespace {
+
+// The type in which statistics of x are kept.
+Dtype computed_in(Dtype dtype) { return dtype == float64 ? float64 : float32; }
+
+void check_channels(const Spec& x, std::string_view op) {
+  if (!is_floating(x.dtype)) fail("[{}] needs a floating type, got {}", op, x.dtype);
+  if (x.shape.size() < 2) {
+    fail("[{}] needs two or more axes, got shape {}", op, to_string(x.shape));
+  }
+}
+
+// weight or bias in the type that x is computed in.
+Array channel_factor(const Array& factor, const Array& x, const char* op, const char* name) {
+  if (factor.shape() == Shape{x.dim(-1)}) return astype(factor, computed_in(x.dtype()));
+  fail("[{}] {} has shape {}, want ({},) for input of shape {}", op, name,
+       to_string(factor.shape()), x.dim(-1), to_string(x.shape()));
+}
+
+Array one_over_rows(const Array& x) {
+  const int64_t rows = x.size() / std::max<int64_t>(x.dim(-1), 1);
+  return Array(1.0 / static_cast<double>(std::max<int64_t>(rows, 1)));
+}
+
+}  // namespace
+
+Specs ChannelMoments::infer(std::span<const Spec> in) const {
+  check_channels(in[0], kName);
+  const Spec each{{in[0].shape.back()}, computed_in(in[0].dtype)};
+  return {each, each};
+}
+
+Arrays ChannelMoments::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
+  const Array share = one_over_rows(in[0]);
+  const Array centred = astype(in[0], out[0].dtype()) - out[0];
+  return {astype(g[0] * share + centred * (g[1] * (2 * share)), in[0].dtype())};
+}
+
+Specs ChannelDots::infer(std::span<const Spec> in) const {
+  check_channels(in[0], kName);
+  MICA_ASSERT(in[0] == in[1] && in[2] == (Spec{{in[0].shape.back()}, computed_in(in[0].dtype)}));
+  return {in[2], in[2]};
+}
+
+Arrays ChannelDots::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
+  const Dtype type = out[0].dtype();
+  const Array centred = astype(in[1], type) - in[2];
+  return {astype(g[0] + g[1] * centred, in[0].dtype()),
+          astype(g[1] * astype(in[0], type), in[1].dtype()), -g[1] * out[0]};
+}
+
+// With r = 1 / sqrt(variance + eps) and n rows: dx = weight r (g - sum(g) / n - (x - mean) r^2
+// sum(g (x - mean)) / n), in which mean and variance are functions of x.
+Arrays BatchNormed::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
+  const Array& x = in[0];
+  const Array& mean = in[1];
+  const Dtype type = mean.dtype();
+  const Arrays sums = mica::apply_all(ChannelDots(), {g[0], x, mean});
+  const Array root = rsqrt(in[2] + eps);
+  const Array scale = in.size() > 4 ? root * in[4] : root;
+  const Array share = one_over_rows(x);
+  const Array slope = -scale * square(root) * sums[1] * share;
+  const Array shift = -scale * sums[0] * share;
+  const Array dx = astype(g[0], type) * scale + (astype(x, type) - mean) * slope + shift;
+  Arrays cotangents = {astype(dx, x.dtype()), Array(), Array(), Array()};
+  if (in.size() > 4) {
+    cotangents.push_back(root * sums[1]);
+    cotangents.push_back(sums[0]);
+  }
+  return cotangents;
+}
+
+std::pair<Array, Array> channel_moments(const Array& x) {
+  const Arrays moments = mica::apply_all(ChannelMoments(), {x});
+  return {moments[0], moments[1]};
+}
+
+BatchNormResult batch_norm(const Array& x, const Array& weight, const Array& bias, double eps) {
+  check_channels({x.shape(), x.dtype()}, "batch_norm");
+  const auto [mean, variance] = channel_moments(x);
+  const Array centred = astype(x, mean.dtype()) - mean;
+  const Array root = rsqrt(variance + eps);
+  Arrays inputs = {x, mean, variance, Array()};
+  if (weight.defined()) {
+    inputs.push_back(channel_factor(weight, x, "batch_norm", "weight"));
+    inputs.push_back(channel_factor(bias, x, "batch_norm", "bias"));
+    inputs[3] = centred * (root * inputs[4]) + inputs[5];
+  } else {
+    inputs[3] = centred * root;
+  }
+  inputs[3] = astype(inputs[3], x.dtype());
+  return {mica::apply(BatchNormed(eps), inputs), mean, variance};
+}
+
+}  // namespace mica

@@ -1,0 +1,40 @@
+// The ops behind norm.h. Statistics of half types are float32.
+#pragma once
+
+#include "core/graph/op.h"
+
+namespace mica {
+
+/// x (..., channels) -> mean and biased variance (channels,) over the leading axes.
+class ChannelMoments final : public OpWith<ChannelMoments> {
+ public:
+  static constexpr std::string_view kName = "channel_moments";
+  NO_FIELDS(ChannelMoments)
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+};
+
+/// g and x (..., channels), mean (channels,) -> the sums of g and of g * (x - mean) over the
+/// leading axes: all that the derivatives of a batch norm need beside its arguments.
+class ChannelDots final : public OpWith<ChannelDots> {
+ public:
+  static constexpr std::string_view kName = "channel_dots";
+  NO_FIELDS(ChannelDots)
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+};
+
+/// x, mean, variance, y[, weight, bias] -> y, which is x normalised by graph code. It only brings
+/// the derivative, in two passes over memory where that of the graph code would take five.
+class BatchNormed final : public OpWith<BatchNormed> {
+ public:
+  static constexpr std::string_view kName = "batch_norm";
+  double eps;
+  FIELDS(BatchNormed, eps)
+  explicit BatchNormed(double added) : eps(added) {}
+  Specs infer(std::span<const Spec> in) const override { return {in[3]}; }
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  int forwarded_input(int) const override { return 3; }
+};
+
+}  // namespace mica
