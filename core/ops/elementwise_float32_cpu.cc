@@ -22,13 +22,15 @@ namespace mica::HWY_NAMESPACE {
 
 // Needs the lane types of elementwise_math.inc.
 #include "core/ops/elementwise_kernels.inc"
-const ElementwiseKernel* float32_table() { return Kernels<float>::kTable; }
+const ElementwiseKernel* float32_table(Fixed fixed) { return Kernels<float>::table(fixed); }
 }  // namespace mica::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mica {
 HWY_EXPORT(float32_table);
-const ElementwiseKernel* float32_kernels() { return HWY_DYNAMIC_DISPATCH(float32_table)(); }
+const ElementwiseKernel* float32_kernels(Fixed fixed) {
+  return HWY_DYNAMIC_DISPATCH(float32_table)(fixed);
+}
 }  // namespace mica
 #endif

@@ -22,13 +22,15 @@ namespace mica::HWY_NAMESPACE {
 
 // Needs the lane types of elementwise_math.inc.
 #include "core/ops/elementwise_kernels.inc"
-const ElementwiseKernel* float64_table() { return Kernels<double>::kTable; }
+const ElementwiseKernel* float64_table(Fixed fixed) { return Kernels<double>::table(fixed); }
 }  // namespace mica::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace mica {
 HWY_EXPORT(float64_table);
-const ElementwiseKernel* float64_kernels() { return HWY_DYNAMIC_DISPATCH(float64_table)(); }
+const ElementwiseKernel* float64_kernels(Fixed fixed) {
+  return HWY_DYNAMIC_DISPATCH(float64_table)(fixed);
+}
 }  // namespace mica
 #endif

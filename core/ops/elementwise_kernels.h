@@ -11,19 +11,25 @@ namespace mica {
 /// may be x or y, and else overlaps neither.
 using ElementwiseKernel = void (*)(const void* x, const void* y, void* out, size_t count);
 
+/// Which operand of a kernel is one number for all i.
+enum class Fixed : uint8_t { kNone, kX, kY };
+
 /// The kernel of a row for inputs of this type, in the best instruction set of this machine.
 /// Throws for types without one (halves compute in float32).
-ElementwiseKernel elementwise_kernel(Function function, Dtype dtype);
+ElementwiseKernel elementwise_kernel(Function function, Dtype dtype, Fixed fixed = Fixed::kNone);
 ElementwiseKernel cast_kernel(Dtype from, Dtype to);
 
 /// out[i] = condition[i] ? x[i] : y[i], the condition being bool, x and y of type `dtype`.
 using WhereKernel = void (*)(const void* condition, const void* x, const void* y, void* out,
                              size_t count);
-WhereKernel where_kernel(Dtype dtype);
+WhereKernel where_kernel(Dtype dtype, Fixed fixed = Fixed::kNone);
+
+/// Copies past the caches, for results too large to stay in them. Both are 64-byte aligned.
+void stream_bytes(const std::byte* from, size_t bytes, std::byte* to);
 
 // The parts of that table, each compiled for every instruction set.
-const ElementwiseKernel* float32_kernels();
-const ElementwiseKernel* float64_kernels();
-const ElementwiseKernel* scalar_kernels(Dtype dtype);  // integers, bool and complex64
+const ElementwiseKernel* float32_kernels(Fixed fixed);
+const ElementwiseKernel* float64_kernels(Fixed fixed);
+const ElementwiseKernel* scalar_kernels(Dtype dtype, Fixed fixed);  // the other types
 
 }  // namespace mica

@@ -22,18 +22,18 @@ namespace mica::HWY_NAMESPACE {
 
 // Needs the lane types of elementwise_math.inc.
 #include "core/ops/elementwise_kernels.inc"
-const ElementwiseKernel* scalar_table(Dtype dtype) {
+const ElementwiseKernel* scalar_table(Dtype dtype, Fixed fixed) {
   switch (dtype) {
-    case Dtype::kBool: return Kernels<bool>::kTable;
-    case Dtype::kUint8: return Kernels<uint8_t>::kTable;
-    case Dtype::kUint16: return Kernels<uint16_t>::kTable;
-    case Dtype::kUint32: return Kernels<uint32_t>::kTable;
-    case Dtype::kUint64: return Kernels<uint64_t>::kTable;
-    case Dtype::kInt8: return Kernels<int8_t>::kTable;
-    case Dtype::kInt16: return Kernels<int16_t>::kTable;
-    case Dtype::kInt32: return Kernels<int32_t>::kTable;
-    case Dtype::kInt64: return Kernels<int64_t>::kTable;
-    case Dtype::kComplex64: return Kernels<std::complex<float>>::kTable;
+    case Dtype::kBool: return Kernels<bool>::table(fixed);
+    case Dtype::kUint8: return Kernels<uint8_t>::table(fixed);
+    case Dtype::kUint16: return Kernels<uint16_t>::table(fixed);
+    case Dtype::kUint32: return Kernels<uint32_t>::table(fixed);
+    case Dtype::kUint64: return Kernels<uint64_t>::table(fixed);
+    case Dtype::kInt8: return Kernels<int8_t>::table(fixed);
+    case Dtype::kInt16: return Kernels<int16_t>::table(fixed);
+    case Dtype::kInt32: return Kernels<int32_t>::table(fixed);
+    case Dtype::kInt64: return Kernels<int64_t>::table(fixed);
+    case Dtype::kComplex64: return Kernels<std::complex<float>>::table(fixed);
     default: return nullptr;
   }
 }
@@ -43,8 +43,8 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace mica {
 HWY_EXPORT(scalar_table);
-const ElementwiseKernel* scalar_kernels(Dtype dtype) {
-  return HWY_DYNAMIC_DISPATCH(scalar_table)(dtype);
+const ElementwiseKernel* scalar_kernels(Dtype dtype, Fixed fixed) {
+  return HWY_DYNAMIC_DISPATCH(scalar_table)(dtype, fixed);
 }
 }  // namespace mica
 #endif

@@ -23,21 +23,24 @@ Fused::Fused(std::vector<Spec> given, std::vector<FusedInstruction> program,
   for (size_t i = 0; i < first; ++i) slots[i] = slot_count++;
   for (size_t i = 0; i < code.size(); ++i) {
     const int value = static_cast<int>(first + i);
+    // An input's tile may be kept from one tile to the next (broadcast scalars), so only
+    // temporaries give their slots back. Rows may write over what they read; casts and
+    // conditions of other widths may not.
+    std::vector<int> given_back;
+    for (size_t k = 0; k < code[i].arguments.size(); ++k) {
+      const auto at = static_cast<size_t>(code[i].arguments[k]);
+      if (at < first || last_use[at] != i || slots[at] < 0) continue;
+      if (std::ranges::count(given_back, slots[at]) == 0) given_back.push_back(slots[at]);
+    }
+    const bool over = code[i].kind == FusedInstruction::Kind::kRow &&
+                      size_of(code[i].from) == size_of(code[i].to);
+    if (over) free.insert(free.end(), given_back.begin(), given_back.end());
     if (std::find(outputs.begin(), outputs.end(), value) == outputs.end()) {
       if (free.empty()) free.push_back(slot_count++);
       slots[first + i] = free.back();
       free.pop_back();
     }
-    // An input's tile may be kept from one tile to the next (broadcast scalars), so only
-    // temporaries give their slots back.
-    SmallVector<int, 3> seen;
-    for (int argument : code[i].arguments) {
-      const auto at = static_cast<size_t>(argument);
-      const bool repeated = std::find(seen.begin(), seen.end(), argument) != seen.end();
-      if (at >= first && last_use[at] == i && slots[at] >= 0 && !repeated)
-        free.push_back(slots[at]);
-      seen.push_back(argument);
-    }
+    if (!over) free.insert(free.end(), given_back.begin(), given_back.end());
   }
 }
 

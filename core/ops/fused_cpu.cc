@@ -11,10 +11,10 @@
 
 namespace mica {
 
-ElementwiseKernel elementwise_kernel(Function function, Dtype dtype) {
-  const ElementwiseKernel* table = dtype == float32   ? float32_kernels()
-                                   : dtype == float64 ? float64_kernels()
-                                                      : scalar_kernels(dtype);
+ElementwiseKernel elementwise_kernel(Function function, Dtype dtype, Fixed fixed) {
+  const ElementwiseKernel* table = dtype == float32   ? float32_kernels(fixed)
+                                   : dtype == float64 ? float64_kernels(fixed)
+                                                      : scalar_kernels(dtype, fixed);
   const ElementwiseKernel kernel = table ? table[static_cast<size_t>(function)] : nullptr;
   if (kernel == nullptr) {
     fail(ErrorKind::kRuntime, "no cpu kernel for {} of {}", function, dtype);
@@ -24,8 +24,14 @@ ElementwiseKernel elementwise_kernel(Function function, Dtype dtype) {
 
 namespace {
 
-constexpr size_t kTileBytes = 4096;
-constexpr int64_t kTilesPerTask = 16;
+constexpr size_t kTileBytes = 2048;
+// Tiles lie one cache line more than their length apart: at equal offsets in pages they would fight
+// for the same sets of the L1 cache, and loads would wait for stores that only look alike.
+constexpr size_t kSlotBytes = kTileBytes + 64;
+constexpr int64_t kTilesPerTask = 32;
+// Results of programs that move more than this go past the caches: nothing of them would be left
+// there for the next reader.
+constexpr int64_t kCachedBytes = int64_t{32} << 20;
 
 // How tiles of one input are had: in place, filled once (a scalar), out of a few repetitions (a row
 // that is the same for all leading indices), or gathered.
@@ -141,20 +147,23 @@ class Interpreter {
       : op_(op), out_(out), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
     for (const Operand& input : in) readers_.emplace_back(input, tile_);
     const int first = static_cast<int>(in.size());
+    filled_.assign(in.size(), false);
     for (const FusedInstruction& instruction : op.code) {
       Call call;
       using Kind = FusedInstruction::Kind;
+      const Fixed fixed = fixed_operand(instruction);
       if (instruction.kind == Kind::kWhere)
-        call.where = where_kernel(instruction.to);
+        call.where = where_kernel(instruction.to, fixed);
       else if (instruction.kind == Kind::kCast)
         call.row = cast_kernel(instruction.from, instruction.to);
       else
-        call.row = elementwise_kernel(instruction.function, instruction.from);
+        call.row = elementwise_kernel(instruction.function, instruction.from, fixed);
       const auto& given = instruction.arguments;
       for (size_t k = 0; k < 3; ++k) call.arguments[k] = given[std::min(k, given.size() - 1)];
       call.result = first + static_cast<int>(calls_.size());
       calls_.push_back(call);
     }
+    choose_streamed(in);
   }
 
   void run(int64_t count) {
@@ -163,21 +172,65 @@ class Interpreter {
   }
 
  private:
+  bool is_scalar(int value) const {
+    const auto at = static_cast<size_t>(value);
+    return at < readers_.size() && readers_[at].mode == InputReader::Mode::kScalar;
+  }
+
+  // Which operand the kernel may take as one number; scalars elsewhere are filled into a tile.
+  Fixed fixed_operand(const FusedInstruction& instruction) {
+    const auto& given = instruction.arguments;
+    const size_t x = instruction.kind == FusedInstruction::Kind::kWhere ? 1 : 0;
+    Fixed fixed = Fixed::kNone;
+    if (given.size() == x + 2 && is_scalar(given[x + 1])) {
+      fixed = Fixed::kY;
+    } else if (given.size() == x + 2 && is_scalar(given[x])) {
+      fixed = Fixed::kX;
+    }
+    for (size_t k = 0; k < given.size(); ++k) {
+      const bool taken = (fixed == Fixed::kX && k == x) || (fixed == Fixed::kY && k == x + 1);
+      if (is_scalar(given[k]) && !taken) filled_[static_cast<size_t>(given[k])] = true;
+    }
+    return fixed;
+  }
+
+  void choose_streamed(Inputs in) {
+    int64_t moved = 0;
+    for (size_t i = 0; i < in.size(); ++i) {
+      if (is_scalar(static_cast<int>(i))) continue;
+      moved += in[i].size() * static_cast<int64_t>(size_of(in[i].dtype));
+    }
+    for (const Operand& out : out_) moved += out.size() * static_cast<int64_t>(size_of(out.dtype));
+    for (const Operand& out : out_) {
+      const bool in_place =
+          std::ranges::any_of(in, [&](const Operand& input) { return input.data == out.data; });
+      streamed_.push_back(moved > kCachedBytes && !in_place);
+    }
+  }
+
   void run_task(int64_t begin, int64_t end) const {
     thread_local std::vector<std::byte> scratch;
-    const size_t needed = static_cast<size_t>(op_.slot_count) * kTileBytes + 64;
+    const size_t slots_needed = static_cast<size_t>(op_.slot_count) + out_.size();
+    const size_t needed = slots_needed * kSlotBytes + 64;
     if (scratch.size() < needed) scratch.resize(needed);
     const auto address = reinterpret_cast<uintptr_t>(scratch.data());
     std::byte* slots = scratch.data() + (64 - address % 64) % 64;
 
     SmallVector<std::byte*, 32> at(op_.slots.size());
     for (size_t v = 0; v < at.size(); ++v) {
-      if (op_.slots[v] >= 0) at[v] = slots + static_cast<size_t>(op_.slots[v]) * kTileBytes;
+      if (op_.slots[v] >= 0) at[v] = slots + static_cast<size_t>(op_.slots[v]) * kSlotBytes;
     }
     for (size_t i = 0; i < readers_.size(); ++i) {
-      if (readers_[i].mode == InputReader::Mode::kScalar) {
+      if (readers_[i].mode != InputReader::Mode::kScalar) continue;
+      if (filled_[i])
         readers_[i].fill(0, std::min(tile_, end - begin), at[i]);
-      }
+      else
+        at[i] = const_cast<std::byte*>(readers_[i].data);
+    }
+    for (size_t k = 0; k < out_.size(); ++k) {
+      if (!streamed_[k]) continue;
+      at[static_cast<size_t>(op_.outputs[k])] =
+          slots + (static_cast<size_t>(op_.slot_count) + k) * kSlotBytes;
     }
     for (int64_t tile = begin; tile < end; tile += tile_) {
       run_tile(tile, std::min(tile_, end - tile), at);
@@ -197,8 +250,7 @@ class Interpreter {
       }
     }
     for (size_t k = 0; k < out_.size(); ++k) {
-      at[static_cast<size_t>(op_.outputs[k])] =
-          out_[k].data + begin * static_cast<int64_t>(size_of(out_[k].dtype));
+      if (!streamed_[k]) at[static_cast<size_t>(op_.outputs[k])] = result(k, begin);
     }
     const auto n = static_cast<size_t>(count);
     for (const Call& call : calls_) {
@@ -210,6 +262,15 @@ class Interpreter {
       else
         call.row(x, y, out, n);
     }
+    for (size_t k = 0; k < out_.size(); ++k) {
+      if (!streamed_[k]) continue;
+      stream_bytes(at[static_cast<size_t>(op_.outputs[k])], n * size_of(out_[k].dtype),
+                   result(k, begin));
+    }
+  }
+
+  std::byte* result(size_t k, int64_t begin) const {
+    return out_[k].data + begin * static_cast<int64_t>(size_of(out_[k].dtype));
   }
 
   const Fused& op_;
@@ -217,6 +278,8 @@ class Interpreter {
   int64_t tile_;
   std::vector<InputReader> readers_;
   std::vector<Call> calls_;
+  std::vector<char> filled_;    // by input: a scalar that needs a tile
+  std::vector<char> streamed_;  // by output: written past the caches
 };
 
 void run_fused(const Fused& op, Inputs in, Outputs out) {
