@@ -21,10 +21,6 @@ void check_last_axis(const Shape& input, int64_t wanted, const char* layer) {
   fail("[{}] got input of shape {}, want (..., {})", layer, to_string(input), wanted);
 }
 
-Array scale_and_shift(const Array& x, const Array& weight, const Array& bias) {
-  return weight.defined() ? x * weight + bias : x;
-}
-
 }  // namespace
 
 BatchNorm::BatchNorm(int64_t channels, const BatchNormConfig& config) : config(config) {
@@ -78,9 +74,7 @@ LayerNorm::LayerNorm(const LayerNormConfig& config, const Shape& input, const Ar
 
 Array LayerNorm::forward(const Array& x) {
   output_shape(x.shape());  // checks
-  const Array centred = x - mean(x, {-1}, true);
-  const Array variance = mean(square(centred), {-1}, true);
-  return scale_and_shift(centred * rsqrt(variance + config.eps), weight, bias);
+  return layer_norm(x, weight, bias, config.eps);
 }
 
 Shape LayerNorm::output_shape(const Shape& input) const {
@@ -89,6 +83,27 @@ Shape LayerNorm::output_shape(const Shape& input) const {
 }
 
 double LayerNorm::flops(const Shape& input) const { return static_cast<double>(size_of(input)); }
+
+RmsNorm::RmsNorm(int64_t features, const RmsNormConfig& config)
+    : features(features), config(config) {
+  check_settings(config, "rms_norm");
+  if (config.affine) weight = ones({features});
+}
+
+RmsNorm::RmsNorm(const RmsNormConfig& config, const Shape& input, const Array&)
+    : RmsNorm(last_axis(input, "rms_norm"), config) {}
+
+Array RmsNorm::forward(const Array& x) {
+  output_shape(x.shape());  // checks
+  return rms_norm(x, weight, config.eps);
+}
+
+Shape RmsNorm::output_shape(const Shape& input) const {
+  check_last_axis(input, features, "rms_norm");
+  return input;
+}
+
+double RmsNorm::flops(const Shape& input) const { return static_cast<double>(size_of(input)); }
 
 Array dropout(const Array& x, double p, const Array& key) {
   if (p <= 0) return x;

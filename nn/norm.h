@@ -2,6 +2,7 @@
 //
 //   nn::BatchNorm norm(64);         // images (N, H, W, 64) or features (N, 64)
 //   nn::LayerNorm layer_norm(128);
+//   nn::RmsNorm rms_norm(128);
 //   nn::Dropout dropout(0.3);
 //
 // BatchNorm updates its running statistics in forward while is_training(): they are lazy arrays
@@ -59,6 +60,30 @@ class LayerNorm : public ModuleWith<LayerNorm> {
   LayerNormConfig config;
   Array weight, bias;  // (features,), undefined unless affine
   FIELDS(LayerNorm, features, config, weight, bias)
+
+  Array forward(const Array& x) override;
+  Shape output_shape(const Shape& input) const override;
+  double flops(const Shape& input) const override;
+};
+
+struct RmsNormConfig {
+  double eps = 1e-6;
+  bool affine = true;
+  FIELDS(RmsNormConfig, eps, affine)
+  static constexpr FieldInfo kFieldInfo[] = {{"added to the mean square", 0},
+                                             {"train a scale for each feature"}};
+};
+
+/// Zhang & Sennrich 2019: each row divided by its root mean square, x / sqrt(mean(x^2) + eps).
+class RmsNorm : public ModuleWith<RmsNorm> {
+ public:
+  explicit RmsNorm(int64_t features, const RmsNormConfig& config = {});
+  RmsNorm(const RmsNormConfig& config, const Shape& input, const Array& key);
+
+  int64_t features;
+  RmsNormConfig config;
+  Array weight;  // (features,), undefined unless affine
+  FIELDS(RmsNorm, features, config, weight)
 
   Array forward(const Array& x) override;
   Shape output_shape(const Shape& input) const override;

@@ -14,6 +14,7 @@ KernelTable& cpu_kernels() {
     install_pool(filled);
     install_random(filled);
     install_reduce(filled);
+    install_row_norm(filled);
     install_scan(filled);
     install_softmax(filled);
     install_sort(filled);

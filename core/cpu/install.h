@@ -17,6 +17,7 @@ void install_norm(KernelTable& table);
 void install_pool(KernelTable& table);
 void install_random(KernelTable& table);
 void install_reduce(KernelTable& table);
+void install_row_norm(KernelTable& table);
 void install_scan(KernelTable& table);
 void install_softmax(KernelTable& table);
 void install_sort(KernelTable& table);

@@ -2,6 +2,7 @@
 
 #include "core/ops/elementwise.h"
 #include "core/ops/norm_op.h"
+#include "core/ops/reduce.h"
 #include "core/ops/view.h"
 
 namespace mica {
@@ -77,6 +78,62 @@ Arrays BatchNormed::vjp(const Arrays& in, const Arrays&, const Arrays& g) const 
   return cotangents;
 }
 
+Specs RowNorm::infer(std::span<const Spec> in) const {
+  if (!is_floating(in[0].dtype)) fail("[{}] needs a floating type, got {}", name(), in[0].dtype);
+  if (in[0].shape.empty()) fail("[{}] needs at least one axis, got a scalar", name());
+  const Spec row{Shape(in[0].shape.begin(), in[0].shape.end() - 1), computed_in(in[0].dtype)};
+  return {in[0], row, row};
+}
+
+Arrays RowNorm::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
+  Arrays inputs = {g[0], in[0], out[1], out[2]};
+  if (in.size() > 1) inputs.push_back(in[1]);
+  Arrays cotangents = mica::apply_all(RowNormGradient(eps, centred), inputs);
+  cotangents.resize(in.size());
+  return cotangents;
+}
+
+Specs RowNormGradient::infer(std::span<const Spec> in) const {
+  MICA_ASSERT(in[0] == in[1] && in[2] == in[3]);
+  if (in.size() == 4) return {in[1]};
+  return {in[1], in[4], in[4]};
+}
+
+// In the terms of row_norm_cpu.cc, the derivative of z by x is, row by row, the symmetric map
+// L(c) = root (c - mean(c) - z mean(c z)), so that dx = L(h). The cotangents u of dx, w of dweight
+// and v of dbias make the scalar <u, L(h)> + <w, sum(g z)> + <v, sum(g)>, which is differentiated
+// here by g, weight and x, the latter through root and through z.
+Arrays RowNormGradient::vjp(const Arrays& in, const Arrays&, const Arrays& given) const {
+  const Dtype type = in[2].dtype();
+  const Array x = astype(in[1], type), g = astype(in[0], type), u = astype(given[0], type);
+  const auto mean_of = [](const Array& c) { return mean(c, {-1}, true); };
+  const Array apart = centred ? x - mean_of(x) : x;
+  const Array root = rsqrt(mean_of(square(apart)) + eps);
+  const Array z = apart * root;
+  const auto through = [&](const Array& c) {
+    const Array about = centred ? c - mean_of(c) : c;
+    return root * (about - z * mean_of(c * z));
+  };
+  const bool weighted = in.size() > 4;
+  const Array h = weighted ? g * in[4] : g;
+  const Array back = through(u);
+  const Array uz = mean_of(u * z), hz = mean_of(h * z);
+  Array inner = mean_of(u * h) - uz * hz;
+  if (centred) inner = inner - mean_of(u) * mean_of(h);
+  const Array of_z = -root * (hz * u + uz * h);
+  const Array of_root = inner * square(root) * z;
+  if (!weighted) {
+    const Array by_x = through(of_z) - of_root;
+    return {astype(back, in[0].dtype()), astype(by_x, in[1].dtype()), Array(), Array()};
+  }
+  Axes rows;
+  for (int axis = 0; axis + 1 < x.rank(); ++axis) rows.push_back(axis);
+  const Array by_weight = rows.empty() ? g * back : sum(g * back, rows);
+  const Array by_x = through(given[1] * g + of_z) - of_root;
+  const Array by_g = in[4] * back + given[1] * z + given[2];
+  return {astype(by_g, in[0].dtype()), astype(by_x, in[1].dtype()), Array(), Array(), by_weight};
+}
+
 std::pair<Array, Array> channel_moments(const Array& x) {
   const Arrays moments = mica::apply_all(ChannelMoments(), {x});
   return {moments[0], moments[1]};
@@ -97,6 +154,21 @@ BatchNormResult batch_norm(const Array& x, const Array& weight, const Array& bia
   }
   inputs[3] = astype(inputs[3], x.dtype());
   return {mica::apply(BatchNormed(eps), inputs), mean, variance};
+}
+
+Array layer_norm(const Array& x, const Array& weight, const Array& bias, double eps) {
+  Arrays inputs = {x};
+  if (weight.defined()) {
+    inputs.push_back(channel_factor(weight, x, "layer_norm", "weight"));
+    inputs.push_back(channel_factor(bias, x, "layer_norm", "bias"));
+  }
+  return mica::apply_all(RowNorm(eps, true), inputs)[0];
+}
+
+Array rms_norm(const Array& x, const Array& weight, double eps) {
+  Arrays inputs = {x};
+  if (weight.defined()) inputs.push_back(channel_factor(weight, x, "rms_norm", "weight"));
+  return mica::apply_all(RowNorm(eps, false), inputs)[0];
 }
 
 }  // namespace mica

@@ -37,4 +37,35 @@ class BatchNormed final : public OpWith<BatchNormed> {
   int forwarded_input(int) const override { return 3; }
 };
 
+/// x (..., columns)[, weight[, bias]] -> y = (x - mean) root weight + bias, and for every row its
+/// mean and root = 1 / sqrt(variance + eps). Where not `centred`, the mean is taken for 0, which
+/// makes the variance the mean square.
+class RowNorm final : public OpWith<RowNorm> {
+ public:
+  static constexpr std::string_view kName = "row_norm";
+  double eps;
+  bool centred;
+  FIELDS(RowNorm, eps, centred)
+  RowNorm(double added, bool off) : eps(added), centred(off) {}
+  std::string_view name() const override { return centred ? "layer_norm" : "rms_norm"; }
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+};
+
+/// The gradient of y: g, x, mean, root[, weight] -> dx[, dweight, dbias]. A function of g, x and
+/// weight; mean and root are what RowNorm found for x.
+class RowNormGradient final : public OpWith<RowNormGradient> {
+ public:
+  static constexpr std::string_view kName = "row_norm_gradient";
+  double eps;
+  bool centred;
+  FIELDS(RowNormGradient, eps, centred)
+  RowNormGradient(double added, bool off) : eps(added), centred(off) {}
+  std::string_view name() const override {
+    return centred ? "layer_norm_gradient" : "rms_norm_gradient";
+  }
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+};
+
 }  // namespace mica

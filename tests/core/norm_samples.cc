@@ -66,10 +66,54 @@ void add_batch_norm(Samples& samples) {
   }
 }
 
+Tensor normalised_rows(const Tensors& in, bool centred) {
+  const int last = static_cast<int>(in[0].shape.size()) - 1;
+  return along(in[0], last, in[0].shape.back(), [&](const Line& line) {
+    const double n = static_cast<double>(line.size());
+    double mean = 0, variance = 0;
+    for (double v : line) mean += centred ? v / n : 0;
+    for (double v : line) variance += (v - mean) * (v - mean) / n;
+    Line out;
+    for (size_t i = 0; i < line.size(); ++i) {
+      out.push_back((line[i] - mean) / std::sqrt(variance + kEps));
+      if (in.size() > 1) out[i] *= in[1].data[i];
+      if (in.size() > 2) out[i] += in[2].data[i];
+    }
+    return out;
+  });
+}
+
+void add_row_norms(Samples& samples) {
+  for (const Shape& shape : {Shape{5}, Shape{3, 4}, Shape{2, 1, 3}}) {
+    const Array x = normal_array(shape, 1);
+    const Array weight = normal_array({shape.back()}, 2), bias = normal_array({shape.back()}, 3);
+    const auto centred = [](const Tensors& in) { return normalised_rows(in, true); };
+    const auto plain = [](const Tensors& in) { return normalised_rows(in, false); };
+    const std::string at = to_string(shape);
+    samples.push_back({"layer_norm" + at,
+                       [](const Arrays& in) { return layer_norm(in[0], in[1], in[2], kEps); },
+                       {x, weight, bias},
+                       centred});
+    samples.push_back({"layer_norm without weights" + at,
+                       [](const Arrays& in) { return layer_norm(in[0], {}, {}, kEps); },
+                       {x},
+                       centred});
+    samples.push_back({"rms_norm" + at,
+                       [](const Arrays& in) { return rms_norm(in[0], in[1], kEps); },
+                       {x, weight},
+                       plain});
+    samples.push_back({"rms_norm without weight" + at,
+                       [](const Arrays& in) { return rms_norm(in[0], {}, kEps); },
+                       {x},
+                       plain});
+  }
+}
+
 }  // namespace
 
 std::vector<Sample> norm_samples() {
   Samples samples;
+  add_row_norms(samples);
   add_batch_norm(samples);
   return samples;
 }

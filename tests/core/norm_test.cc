@@ -28,6 +28,12 @@ Array composed_batch_norm(const Array& x, const Array& weight, const Array& bias
   return centred * rsqrt(mean(square(centred), axes) + eps) * weight + bias;
 }
 
+Array composed_row_norm(const Array& x, const Array& weight, const Array& bias, bool centred,
+                        double eps) {
+  const Array apart = centred ? x - mean(x, {-1}, true) : x;
+  return apart * rsqrt(mean(square(apart), {-1}, true) + eps) * weight + bias;
+}
+
 // A bound for results that are rounded once: `roundings` units in the last place of `dtype`.
 double bound(Dtype dtype, double roundings) {
   switch (dtype) {
@@ -97,6 +103,53 @@ TEST(BatchNormOp, EqualsItsComposition) {
         c, [](auto& x, auto& w, auto& b) { return batch_norm(x, w, b, kEps).y; },
         [](auto& x, auto& w, auto& b) { return composed_batch_norm(x, w, b, kEps); });
   }
+}
+
+TEST(RowNorm, EqualsItsComposition) {
+  constexpr double kEps = 1e-2;
+  for (const NormCase& c : cases()) {
+    check_case(
+        c, [](auto& x, auto& w, auto& b) { return layer_norm(x, w, b, kEps); },
+        [](auto& x, auto& w, auto& b) { return composed_row_norm(x, w, b, true, kEps); });
+    // The bias is added outside, for the two to have the same arguments.
+    const auto rms = [](auto& x, auto& w, auto& b) {
+      return astype(astype(rms_norm(x, w, kEps), b.dtype()) + b, x.dtype());
+    };
+    check_case(c, rms,
+               [](auto& x, auto& w, auto& b) { return composed_row_norm(x, w, b, false, kEps); });
+  }
+}
+
+TEST(RowNorm, SameBitsWithAnyNumberOfThreads) {
+  const Array x = normal_array({700, 130}, 6, float32);
+  const auto f = [&](const Arrays& in) {
+    return sum(square(layer_norm(in[0], in[1], in[2], 1e-5)));
+  };
+  const Arrays at = {x, ones({130}), zeros({130})};
+  const auto bytes = [&] {
+    std::vector<std::vector<std::byte>> all;
+    for (const Array& g : grad(f, {0, 1, 2})(at)) all.push_back(g.to_bytes());
+    return all;
+  };
+  set_threads(1);
+  const auto one = bytes();
+  set_threads(2);
+  EXPECT_EQ(one, bytes());
+  set_threads(0);
+}
+
+TEST(RowNorm, EmptyArraysAndErrors) {
+  EXPECT_EQ(layer_norm(zeros({0, 4}), ones({4}), zeros({4}), 0).to_bytes().size(), 0u);
+  const auto total = [](const Array& w) { return sum(rms_norm(zeros({0, 4}), w, 1e-5)); };
+  expect_values(grad(total)(ones({4})), {0, 0, 0, 0});
+  EXPECT_EQ(error_text([] {
+              layer_norm(zeros({4, 3}), ones({3}), zeros({4}), 0);
+            }),
+            "[layer_norm] bias has shape (4,), want (3,) for input of shape (4, 3)");
+  EXPECT_EQ(error_text([] {
+              rms_norm(zeros({4, 3}, int32), {}, 0);
+            }),
+            "[rms_norm] needs a floating type, got int32");
 }
 
 TEST(BatchNormOp, MomentsDoNotCancelFarFromZero) {
