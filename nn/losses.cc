@@ -45,25 +45,41 @@ Array class_weights(const std::vector<double>& weight, const Array& scores, cons
   return astype(Array::from(weight, {scores.dim(-1)}), scores.dtype());
 }
 
+// A loss of each row, times its label's weight, zero where the label is ignored. `losses` are for
+// labels() with 0 in the place of ignored ones.
+class LabelReduction {
+ public:
+  LabelReduction(const Array& labels, int64_t ignore_index, const Array& weight, Dtype dtype)
+      : counts_(labels != ignore_index), labels_(where(counts_, labels, 0)) {
+    factor_ = astype(counts_, dtype);
+    if (weight.defined()) factor_ = factor_ * take(weight, labels_, 0);
+  }
+  const Array& labels() const { return labels_; }
+  // Selected, not multiplied: an ignored row may hold infinities.
+  Array weighted(const Array& losses) const { return where(counts_, losses * factor_, 0); }
+  Array selected(const Array& losses) const { return where(counts_, losses, 0); }
+  Array reduced(const Array& losses, const std::string& reduction, const char* loss) const {
+    if (reduction == "mean") return sum(losses) / sum(factor_);
+    return reduce(losses, reduction, loss);
+  }
+
+ private:
+  Array counts_, labels_, factor_;
+};
+
 // Class losses from log probabilities: (1 - s) nll + s / classes * (sum of the nll of all classes).
 Array label_loss(const Array& log_probabilities, const Array& labels, const Array& weight,
                  double smoothing, int64_t ignore_index, const std::string& reduction,
                  const char* loss) {
-  const Array counts = labels != ignore_index;
-  const Array safe_labels = where(counts, labels, 0);
-  const Array picked = take_along_axis(log_probabilities, expand_dims(safe_labels, {-1}), -1);
-  Array factor = astype(counts, log_probabilities.dtype());
-  if (weight.defined()) factor = factor * take(weight, safe_labels, 0);
-  // Selected, not multiplied: an ignored row may hold infinities.
-  Array losses = where(counts, squeeze(picked, {-1}) * -factor, 0);
+  const LabelReduction rows(labels, ignore_index, weight, log_probabilities.dtype());
+  const Array picked = take_along_axis(log_probabilities, expand_dims(rows.labels(), {-1}), -1);
+  Array losses = rows.weighted(-squeeze(picked, {-1}));
   if (smoothing > 0) {
     const Array weighted = weight.defined() ? log_probabilities * weight : log_probabilities;
     const double share = smoothing / static_cast<double>(log_probabilities.dim(-1));
-    const Array even = where(counts, sum(weighted, {-1}) * -share, 0);
-    losses = (1 - smoothing) * losses + even;
+    losses = (1 - smoothing) * losses + rows.selected(sum(weighted, {-1}) * -share);
   }
-  if (reduction == "mean") return sum(losses) / sum(factor);
-  return reduce(losses, reduction, loss);
+  return rows.reduced(losses, reduction, loss);
 }
 
 }  // namespace
@@ -80,6 +96,11 @@ Array cross_entropy(const Array& logits, const Array& labels, const CrossEntropy
   check_settings(options, "cross_entropy");
   check_labels(logits, labels, "cross_entropy");
   const Array weight = class_weights(options.weight, logits, "cross_entropy");
+  if (options.label_smoothing == 0) {
+    const LabelReduction rows(labels, options.ignore_index, weight, logits.dtype());
+    const Array losses = mica::cross_entropy(logits, rows.labels(), true);
+    return rows.reduced(rows.weighted(losses), options.reduction, "cross_entropy");
+  }
   return label_loss(mica::log_softmax(logits), labels, weight, options.label_smoothing,
                     options.ignore_index, options.reduction, "cross_entropy");
 }

@@ -68,11 +68,12 @@ Arrays LogSumExp::vjp(const Arrays& in, const Arrays& out, const Arrays& g) cons
 
 Specs CrossEntropy::infer(std::span<const Spec> in) const {
   check_labels(in[0], in[1], kName);
-  return {Spec{in[1].shape, in[0].dtype}};
+  const Spec statistic{in[1].shape, in[0].dtype == float64 ? float64 : float32};
+  return {Spec{in[1].shape, in[0].dtype}, statistic, statistic};
 }
 
-Arrays CrossEntropy::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
-  return {mica::apply(CrossEntropyGrad(), {in[0], in[1], g[0]}), Array()};
+Arrays CrossEntropy::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
+  return {mica::apply(CrossEntropyGrad(), {in[0], in[1], g[0], out[1], out[2]}), Array()};
 }
 
 Specs CrossEntropyGrad::infer(std::span<const Spec> in) const {
@@ -87,7 +88,7 @@ Arrays CrossEntropyGrad::vjp(const Arrays& in, const Arrays&, const Arrays& g) c
   const Array masked = g[0] * valid_rows(in[1], classes, g[0].dtype());
   const Array by_cotangent = sum(masked * (p - one_hot(in[1], classes, p.dtype())), {-1});
   const Array weighted = masked * expand_dims(in[2], {-1}) * p;
-  return {weighted - p * sum(weighted, {-1}, true), Array(), by_cotangent};
+  return {weighted - p * sum(weighted, {-1}, true), Array(), by_cotangent, Array(), Array()};
 }
 
 Array softmax(const Array& x, int axis) {
@@ -123,8 +124,8 @@ Array logsumexp(const Array& x, const Axes& axes, bool keepdims) {
   return reshape(apply(LogSumExp(), {last}), result);
 }
 
-Array cross_entropy(const Array& logits, const Array& labels) {
-  return mica::apply(CrossEntropy(), {as_floating(logits), labels});
+Array cross_entropy(const Array& logits, const Array& labels, bool strict) {
+  return mica::apply_all(CrossEntropy(strict), {as_floating(logits), labels})[0];
 }
 
 }  // namespace mica

@@ -1,5 +1,5 @@
-// Row kernels of softmax and its relatives: a row stays in the first-level cache for the passes
-// maximum, exponentials with their sum, and scaling.
+// Row kernels of softmax and its relatives: a row or a block of it stays in the first-level cache
+// for the passes maximum, exponentials with their sum, and scaling.
 
 #include <cmath>
 #include <limits>
@@ -17,6 +17,7 @@
 #include <hwy/foreach_target.h>
 
 // After foreach_target.h, which includes this file once for each target.
+#include <hwy/cache_control.h>
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
@@ -34,8 +35,13 @@ struct Rows {
   int64_t columns = 0;
   const T* x = nullptr;
   T* out = nullptr;
-  const int64_t* labels = nullptr;  // cross-entropy only
-  const T* cotangent = nullptr;     // kCrossEntropyGrad only
+  // Cross-entropy only: the labels, and for each row what its softmax is made of, written by the
+  // value and read by the gradient.
+  const int64_t* labels = nullptr;
+  T* best = nullptr;             // the maximum
+  T* total = nullptr;            // the sum of exp(x - maximum)
+  const T* cotangent = nullptr;  // of the gradient
+  bool streams = false;          // write past the caches
 };
 
 }  // namespace mica
@@ -58,49 +64,83 @@ HWY_INLINE void transform_row(const T* x, T* out, int64_t n, Each each) {
   if (i < n) store_first(d, each(load_first(d, x + i, n - i, T(0))), out + i, n - i);
 }
 
+// Calls each(vector, slot, first element) along a row, `fill` standing in lanes beyond it. Slots
+// number four vectors side by side, so that four sums or maxima may run next to each other.
+template <class T, class Each>
+HWY_INLINE void along_row(const T* x, int64_t n, T fill, Each each) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  int64_t i = 0;
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
+    for (int slot = 0; slot < 4; ++slot) {
+      each(hn::LoadU(d, x + i + slot * lanes), slot, i + slot * lanes);
+    }
+  }
+  for (; i + lanes <= n; i += lanes) each(hn::LoadU(d, x + i), 0, i);
+  if (i < n) each(load_first(d, x + i, n - i, fill), 0, i);
+}
+
 // NaN does not count.
 template <class T>
 HWY_INLINE T row_max(const T* x, int64_t n) {
   const hn::ScalableTag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const T lowest = -std::numeric_limits<T>::infinity();
-  auto best = hn::Set(d, lowest);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto v = hn::LoadU(d, x + i);
-    best = hn::IfThenElse(hn::Gt(v, best), v, best);
-  }
-  if (i < n) {
-    const auto v = load_first(d, x + i, n - i, lowest);
-    best = hn::IfThenElse(hn::Gt(v, best), v, best);
-  }
-  return hn::GetLane(hn::MaxOfLanes(d, best));
+  const auto start = hn::Set(d, lowest);
+  hn::Vec<decltype(d)> best[4] = {start, start, start, start};
+  const auto larger = [](auto v, auto held)
+                          HWY_ATTR { return hn::IfThenElse(hn::Gt(v, held), v, held); };
+  along_row(x, n, lowest,
+            [&](auto v, int slot, int64_t) HWY_ATTR { best[slot] = larger(v, best[slot]); });
+  return hn::GetLane(hn::MaxOfLanes(d, larger(larger(best[0], best[1]), larger(best[2], best[3]))));
 }
 
-// Sum of exp(x - shift); the terms go to `out` unless it is null. Where x - shift is NaN, so is
-// the term (Highway's Exp would give 0).
+// exp(x) for x <= 0; NaN for NaN (Highway's Exp would give 0) and for what is above 0 by rounding,
+// about 1. In float32, 0 where the result would be subnormal; otherwise within 2 units in the last
+// place. Reduction and polynomial are those of Cephes' expf (S. L. Moshier).
+template <class D>
+HWY_INLINE hn::Vec<D> exp_of_negative(D d, hn::Vec<D> x) {
+  if constexpr (sizeof(hn::TFromD<D>) == 8) {
+    return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+  } else {
+    const hn::RebindToSigned<D> whole;
+    // Adding 1.5 * 2^23 leaves the exponent in the lowest bits.
+    const auto turner = hn::Set(d, 12582912.0f);
+    const auto turned = hn::MulAdd(x, hn::Set(d, 1.44269504f), turner);
+    const auto exponent = hn::Sub(turned, turner);
+    auto r = hn::NegMulAdd(exponent, hn::Set(d, 0.693359375f), x);
+    r = hn::NegMulAdd(exponent, hn::Set(d, -2.12194440e-4f), r);
+    auto y = hn::MulAdd(hn::Set(d, 1.9875691500e-4f), r, hn::Set(d, 1.3981999507e-3f));
+    y = hn::MulAdd(y, r, hn::Set(d, 8.3334519073e-3f));
+    y = hn::MulAdd(y, r, hn::Set(d, 4.1665795894e-2f));
+    y = hn::MulAdd(y, r, hn::Set(d, 1.6666665459e-1f));
+    y = hn::MulAdd(y, r, hn::Set(d, 5.0000001201e-1f));
+    y = hn::Add(hn::MulAdd(y, hn::Mul(r, r), r), hn::Set(d, 1.0f));
+    const auto bits =
+        hn::Add(hn::ShiftLeft<23>(hn::BitCast(whole, turned)), hn::Set(whole, int32_t{127} << 23));
+    y = hn::Mul(y, hn::BitCast(d, bits));
+    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.33654f)), y);
+  }
+}
+
+// Sum of exp(x - shift) with shift no less than any x; the terms go to `out` unless it is null.
 template <class T>
 HWY_INLINE T row_exp(const T* x, T shift, T* out, int64_t n) {
   const hn::ScalableTag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto shifts = hn::Set(d, shift);
-  const auto term = [&](auto v) HWY_ATTR {
-    const auto t = hn::Sub(v, shifts);
-    return hn::IfThenElse(hn::IsNaN(t), t, hn::Exp(d, t));
-  };
-  auto total = hn::Zero(d);
-  int64_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto e = term(hn::LoadU(d, x + i));
-    total = hn::Add(total, e);
-    if (out != nullptr) hn::StoreU(e, d, out + i);
-  }
-  if (i < n) {
-    const auto e = term(load_first(d, x + i, n - i, T(0)));
-    total = hn::Add(total, hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(n - i)), e));
-    if (out != nullptr) store_first(d, e, out + i, n - i);
-  }
-  return hn::GetLane(hn::SumOfLanes(d, total));
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  hn::Vec<decltype(d)> sums[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
+  along_row(x, n, T(0), [&](auto v, int slot, int64_t i) HWY_ATTR {
+    auto e = exp_of_negative(d, hn::Sub(v, shifts));
+    if (n - i < lanes) {
+      e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(n - i)), e);
+      if (out != nullptr) store_first(d, e, out + i, n - i);
+    } else if (out != nullptr) {
+      hn::StoreU(e, d, out + i);
+    }
+    sums[slot] = hn::Add(sums[slot], e);
+  });
+  return hn::GetLane(
+      hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
 }
 
 template <class T>
@@ -111,41 +151,82 @@ void softmax_row(const T* x, T* out, int64_t n) {
   transform_row(out, out, n, [&](auto v) HWY_ATTR { return hn::Mul(v, scales); });
 }
 
+// A row's maximum and its sum of exp(x - maximum), read from memory once: a block that stays in
+// the first-level cache gives its maximum, then its terms; earlier terms are scaled down when the
+// maximum grows (Milakov & Gimelshein 2018). The sum is NaN where the row has NaN, or +inf.
+template <class T>
+struct RowSum {
+  T best = -std::numeric_limits<T>::infinity();
+  T total = 0;
+
+  HWY_INLINE RowSum(const T* x, int64_t n) {
+    constexpr int64_t kBlock = 2048;
+    for (int64_t i = 0; i < n; i += kBlock) {
+      const int64_t count = std::min(kBlock, n - i);
+      const T here = row_max(x + i, count);
+      if (here > best) {
+        if (i > 0) total *= std::exp(best - here);
+        best = here;
+      }
+      // Terms of a row that has been -inf so far are 0.
+      total += row_exp<T>(x + i, best == -std::numeric_limits<T>::infinity() ? T(0) : best, nullptr,
+                          count);
+    }
+  }
+};
+
 template <class T>
 void log_softmax_row(const T* x, T* out, int64_t n) {
   const hn::ScalableTag<T> d;
-  const T best = row_max(x, n);
-  const auto bests = hn::Set(d, best);
-  const auto logs = hn::Set(d, std::log(row_exp<T>(x, best, nullptr, n)));
+  const RowSum<T> sum(x, n);
+  const auto bests = hn::Set(d, sum.best);
+  const auto logs = hn::Set(d, std::log(sum.total));
   transform_row(x, out, n, [&](auto v) HWY_ATTR { return hn::Sub(hn::Sub(v, bests), logs); });
 }
 
 template <class T>
 T logsumexp_row(const T* x, int64_t n) {
-  const T best = row_max(x, n);
-  if (std::isfinite(best)) return best + std::log(row_exp<T>(x, best, nullptr, n));
+  const RowSum<T> sum(x, n);
+  if (sum.best < std::numeric_limits<T>::infinity()) return sum.best + std::log(sum.total);
   T nan = T(0);
   for (int64_t i = 0; i < n; ++i) nan += std::isnan(x[i]) ? x[i] : T(0);
-  return best + nan;
+  return sum.best + nan;
 }
 
 template <class T>
-T cross_entropy_row(const T* x, int64_t label, int64_t n) {
-  if (label < 0 || label >= n) return T(0);
-  const T best = row_max(x, n);
-  return (best - x[label]) + std::log(row_exp<T>(x, best, nullptr, n));
+void cross_entropy_row(const Rows<T>& task, int64_t row) {
+  const int64_t n = task.columns, label = task.labels[row];
+  const T* x = task.x + row * n;
+  task.out[row] = task.best[row] = task.total[row] = T(0);
+  if (label < 0 || label >= n) return;
+  const RowSum<T> sum(x, n);
+  task.best[row] = sum.best;
+  task.total[row] = sum.total;
+  task.out[row] = (sum.best - x[label]) + std::log(sum.total);
 }
 
+// A row without a label or with a cotangent of 0 may hold anything; its gradient is 0.
 template <class T>
-void cross_entropy_grad_row(const T* x, int64_t label, T cotangent, T* out, int64_t n) {
+void cross_entropy_grad_row(const Rows<T>& task, int64_t row) {
   const hn::ScalableTag<T> d;
-  if (label < 0 || label >= n) {
-    for (int64_t i = 0; i < n; ++i) out[i] = T(0);
+  const int64_t n = task.columns, label = task.labels[row];
+  const T* x = task.x + row * n;
+  T* out = task.out + row * n;
+  const T cotangent = task.cotangent[row];
+  if (label < 0 || label >= n || cotangent == T(0)) {
+    std::fill_n(out, n, T(0));
     return;
   }
-  const T total = row_exp(x, row_max(x, n), out, n);
-  const auto scales = hn::Set(d, cotangent / total);
-  transform_row(out, out, n, [&](auto v) HWY_ATTR { return hn::Mul(v, scales); });
+  const auto bests = hn::Set(d, task.best[row]);
+  const auto scales = hn::Set(d, cotangent / task.total[row]);
+  const auto term = [&](auto v)
+                        HWY_ATTR { return hn::Mul(exp_of_negative(d, hn::Sub(v, bests)), scales); };
+  if (task.streams) {
+    const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+    for (int64_t i = 0; i < n; i += lanes) hn::Stream(term(hn::LoadU(d, x + i)), d, out + i);
+  } else {
+    transform_row(x, out, n, term);
+  }
   out[label] -= cotangent;
 }
 
@@ -158,12 +239,11 @@ void run_rows(const Rows<T>& task) {
       case RowTask::kSoftmax: softmax_row(x, task.out + row * n, n); break;
       case RowTask::kLogSoftmax: log_softmax_row(x, task.out + row * n, n); break;
       case RowTask::kLogSumExp: task.out[row] = logsumexp_row(x, n); break;
-      case RowTask::kCrossEntropy: task.out[row] = cross_entropy_row(x, task.labels[row], n); break;
-      case RowTask::kCrossEntropyGrad:
-        cross_entropy_grad_row(x, task.labels[row], task.cotangent[row], task.out + row * n, n);
-        break;
+      case RowTask::kCrossEntropy: cross_entropy_row(task, row); break;
+      case RowTask::kCrossEntropyGrad: cross_entropy_grad_row(task, row); break;
     }
   }
+  if (task.streams) hwy::FlushStream();
 }
 
 void run_rows_float(const Rows<float>& task) { run_rows(task); }
@@ -183,18 +263,18 @@ HWY_EXPORT(run_rows_double);
 void run_chunk(const Rows<float>& task) { HWY_DYNAMIC_DISPATCH(run_rows_float)(task); }
 void run_chunk(const Rows<double>& task) { HWY_DYNAMIC_DISPATCH(run_rows_double)(task); }
 
-// Half types go through float32, a chunk at a time.
+// Half types go through float32, a chunk at a time; best and total are float32 anyway.
 template <class Half>
-void run_chunk(const Rows<Half>& task) {
+void run_half_chunk(const Half* x, Half* out, const Half* cotangent, bool whole_rows,
+                    Rows<float> task) {
   const int64_t count = task.rows * task.columns;
-  const std::vector<float> x(task.x, task.x + count);
-  const bool whole_rows = task.task != RowTask::kLogSumExp && task.task != RowTask::kCrossEntropy;
-  std::vector<float> out(whole_rows ? count : task.rows);
-  std::vector<float> cotangent;
-  if (task.cotangent != nullptr) cotangent.assign(task.cotangent, task.cotangent + task.rows);
-  run_chunk(Rows<float>{task.task, task.rows, task.columns, x.data(), out.data(), task.labels,
-                        cotangent.data()});
-  for (size_t i = 0; i < out.size(); ++i) task.out[i] = Half(out[i]);
+  const std::vector<float> x_wide(x, x + count);
+  std::vector<float> result(static_cast<size_t>(whole_rows ? count : task.rows));
+  std::vector<float> cotangent_wide;
+  if (cotangent != nullptr) cotangent_wide.assign(cotangent, cotangent + task.rows);
+  task.x = x_wide.data(), task.out = result.data(), task.cotangent = cotangent_wide.data();
+  run_chunk(task);
+  for (size_t i = 0; i < result.size(); ++i) out[i] = Half(result[i]);
 }
 
 std::vector<int64_t> labels_of(const Operand& labels) {
@@ -210,31 +290,60 @@ std::vector<int64_t> labels_of(const Operand& labels) {
   return converted;
 }
 
+// Where the labels must be classes: throws for the first that is not.
+void check_labels(const std::vector<int64_t>& labels, int64_t classes) {
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (labels[i] >= 0 && labels[i] < classes) continue;
+    fail("[cross_entropy] label {} (element {}) is not one of the {} classes", labels[i], i,
+         classes);
+  }
+}
+
+// Results that no cache holds are written past them, where whole vectors fit.
+bool streams_result(const Operand& out, int64_t row_bytes) {
+  constexpr int64_t kLargest = 64 << 20;
+  return out.size() * static_cast<int64_t>(size_of(out.dtype)) >= kLargest && row_bytes % 64 == 0 &&
+         reinterpret_cast<uintptr_t>(out.data) % 64 == 0;
+}
+
 template <class T>
-void run_typed(RowTask kind, Inputs in, const Operand& result) {
+void run_typed(RowTask kind, Inputs in, Outputs out) {
+  using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
   const int64_t columns = in[0].shape.back();
   const AxisSplit split = split_at(in[0].shape, static_cast<int>(in[0].shape.size()) - 1);
   const std::vector<int64_t> labels = in.size() > 1 ? labels_of(in[1]) : std::vector<int64_t>();
   const bool whole_rows = kind != RowTask::kLogSumExp && kind != RowTask::kCrossEntropy;
+  const bool is_gradient = kind == RowTask::kCrossEntropyGrad;
+  const bool streams =
+      is_gradient && streams_result(out[0], columns * static_cast<int64_t>(sizeof(T)));
   constexpr int64_t kElementsPerChunk = 16384;
   const int64_t grain = std::max<int64_t>(1, kElementsPerChunk / std::max<int64_t>(columns, 1));
   parallel_for(split.outer, grain, [&](int64_t begin, int64_t end) {
-    Rows<T> chunk{kind,
-                  end - begin,
-                  columns,
-                  in[0].as<T>() + begin * columns,
-                  result.as<T>() + begin * (whole_rows ? columns : 1),
-                  nullptr,
-                  nullptr};
+    Rows<Compute> chunk{kind, end - begin, columns};
     if (in.size() > 1) chunk.labels = labels.data() + begin;
-    if (in.size() > 2) chunk.cotangent = in[2].as<T>() + begin;
-    run_chunk(chunk);
+    if (kind == RowTask::kCrossEntropy) {
+      chunk.best = out[1].as<Compute>() + begin;
+      chunk.total = out[2].as<Compute>() + begin;
+    }
+    if (is_gradient) {
+      chunk.best = in[3].as<Compute>() + begin;
+      chunk.total = in[4].as<Compute>() + begin;
+    }
+    const T* x = in[0].as<T>() + begin * columns;
+    T* result = out[0].as<T>() + begin * (whole_rows ? columns : 1);
+    const T* cotangent = is_gradient ? in[2].as<T>() + begin : nullptr;
+    if constexpr (std::is_same_v<T, Compute>) {
+      chunk.x = x, chunk.out = result, chunk.cotangent = cotangent, chunk.streams = streams;
+      run_chunk(chunk);
+    } else {
+      run_half_chunk(x, result, cotangent, whole_rows, chunk);
+    }
   });
 }
 
 void run(RowTask kind, Inputs in, Outputs out) {
   dispatch(out[0].dtype, [&]<class T>(TypeTag<T>) {
-    if constexpr (is_floating(dtype_of<T>)) run_typed<T>(kind, in, out[0]);
+    if constexpr (is_floating(dtype_of<T>)) run_typed<T>(kind, in, out);
   });
 }
 
@@ -243,7 +352,8 @@ void run_log_softmax(const LogSoftmax&, Inputs in, Outputs out) {
   run(RowTask::kLogSoftmax, in, out);
 }
 void run_logsumexp(const LogSumExp&, Inputs in, Outputs out) { run(RowTask::kLogSumExp, in, out); }
-void run_cross_entropy(const CrossEntropy&, Inputs in, Outputs out) {
+void run_cross_entropy(const CrossEntropy& op, Inputs in, Outputs out) {
+  if (op.strict) check_labels(labels_of(in[1]), in[0].shape.back());
   run(RowTask::kCrossEntropy, in, out);
 }
 void run_cross_entropy_grad(const CrossEntropyGrad&, Inputs in, Outputs out) {

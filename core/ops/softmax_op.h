@@ -34,17 +34,21 @@ class LogSumExp final : public OpWith<LogSumExp> {
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
 };
 
-/// logits (..., classes), integer labels (...) -> (...).
+/// logits (..., classes), integer labels (...) -> the loss, and for the gradient each row's maximum
+/// and sum of exp(x - maximum), float32 for half types; (...) each.
 class CrossEntropy final : public OpWith<CrossEntropy> {
  public:
   static constexpr std::string_view kName = "cross_entropy";
-  NO_FIELDS(CrossEntropy)
+  bool strict;  // throw for labels that are no class
+  FIELDS(CrossEntropy, strict)
+  explicit CrossEntropy(bool s) : strict(s) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
 };
 
-/// Gradient of CrossEntropy by its logits: logits, labels, cotangent (...) -> (..., classes),
-/// cotangent * (softmax(logits) - one_hot(labels)), zero in rows whose label is out of range.
+/// Gradient of CrossEntropy by its logits: logits, labels, cotangent (...), maximum, sum ->
+/// (..., classes), cotangent * (softmax(logits) - one_hot(labels)), zero in rows whose label is out
+/// of range. A function of the first three; maximum and sum are those of the logits.
 class CrossEntropyGrad final : public OpWith<CrossEntropyGrad> {
  public:
   static constexpr std::string_view kName = "cross_entropy_grad";

@@ -7,6 +7,8 @@
 #include <limits>
 
 #include "core/ops/elementwise.h"
+#include "core/ops/index.h"
+#include "core/ops/reduce.h"
 #include "core/ops/view.h"
 #include "core/transform/grad.h"
 #include "tests/core/numeric.h"
@@ -154,6 +156,52 @@ TEST(CrossEntropy, LabelsOutOfRangeGiveNothing) {
   };
   const std::vector<double> gradient = grad(total)({x})[0].to_vector<double>();
   for (const int i : {0, 1, 2, 3, 8, 9, 10, 11}) EXPECT_EQ(gradient[i], 0);
+}
+
+// The kernel against log_softmax and a gather, over rows in one block, in several, and with labels
+// that count for nothing. Both are within some units in the last place of the largest logit.
+TEST(CrossEntropy, EqualsItsComposition) {
+  for (const Dtype dtype : {float32, float64, float16, bfloat16}) {
+    const double unit = dtype == float64   ? 0x1p-53
+                        : dtype == float32 ? 0x1p-24
+                        : dtype == float16 ? 0x1p-11
+                                           : 0x1p-8;
+    for (const Shape& shape : {Shape{3, 1}, Shape{2, 5, 10}, Shape{4, 100}, Shape{3, 5000}}) {
+      SCOPED_TRACE(to_string(shape) + std::string(name_of(dtype)));
+      const int64_t classes = shape.back();
+      const Array x = normal_array(shape, 9, dtype) * 4;
+      const Shape rows(shape.begin(), shape.end() - 1);
+      const Array labels = astype(abs(normal_array(rows, 10)) * 0.5 * classes, int32);
+      const Array g = normal_array(rows, 11, dtype);
+      const auto [values, gradients] =
+          vjp([&](const Arrays& in) { return Arrays{cross_entropy(in[0], labels)}; }, {x}, {g});
+      const auto [wanted, wanted_gradients] = vjp(
+          [&](const Arrays& in) {
+            const Array hot = one_hot(labels, classes, float64);
+            return Arrays{-sum(log_softmax(astype(in[0], float64)) * hot, {-1})};
+          },
+          {x}, {astype(g, float64)});
+      expect_same(values[0], wanted[0], 16 * unit);
+      expect_same(gradients[0], wanted_gradients[0], 16 * unit);
+    }
+  }
+}
+
+TEST(CrossEntropy, StrictRefusesLabelsThatAreNoClass) {
+  const Array x = normal_array({3, 4}, 6);
+  expect_same(cross_entropy(x, array({3, 1, 0}), true), cross_entropy(x, array({3, 1, 0})), 0);
+  EXPECT_EQ(error_text([&] {
+              cross_entropy(x, array({3, 1, -1}), true).to_bytes();
+            }),
+            "[cross_entropy] label -1 (element 2) is not one of the 4 classes");
+}
+
+TEST(CrossEntropy, RowsWithoutCotangentMayHoldAnything) {
+  const Array x = array({{1.0f, NAN}, {0.0f, 0.0f}});
+  const auto second = [](const Array& v) {
+    return sum(where(array({false, true}), cross_entropy(v, array({0, 0})), 0));
+  };
+  expect_values(grad(second)(x), {0, 0, -0.5, 0.5});
 }
 
 TEST(CrossEntropy, Derivatives) {
