@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 
@@ -34,18 +35,22 @@ double inside(const ConvGeometry& g, int axis) {
   return double(count) / double(out * kernel);
 }
 
-// Whether an image per lane beats oneDNN, as times on one thread of a Zen 4 would have it: both
+enum class Way { kDnnl, kLanes, kWinograd };
+
+// The fastest, as times on one thread of a Zen 4 would have it. oneDNN and an image per lane both
 // run near 110 GFLOP/s on what they cannot avoid. oneDNN fills `results` channels up to blocks of
 // 16, skips rows of padding but not columns, and is slow where few numbers make a sum (`depth`);
 // lanes are filled up to 16 images, and all arrays are transposed on the way in and out.
-bool prefer_lanes(const ConvGeometry& g, int64_t results, int64_t depth, double lanes_rate) {
+Way best_way(const ConvGeometry& g, int64_t results, int64_t depth, double lanes_rate,
+             double winograd) {
   const double rows = inside(g, 0), columns = inside(g, 1);
   const double fill = double((results + 15) / 16 * 16) / double(results);
   const double images = double((g.batch + 15) / 16 * 16) / double(g.batch);
   const double dnnl = g.flops() * rows * fill * (1 + 8 / double(depth)) / 110e9;
   const double lanes = images * (g.flops() * rows * columns / lanes_rate +
                                  double(g.input_size() + g.output_size()) * 0.4e-9);
-  return lanes < dnnl;
+  if (winograd < 0.95 * std::min(dnnl, lanes)) return Way::kWinograd;
+  return lanes < dnnl ? Way::kLanes : Way::kDnnl;
 }
 
 void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
@@ -53,8 +58,9 @@ void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
   if (is_empty(g)) return fill_zero(out[0]);
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* y) {
     if constexpr (std::is_same_v<T, float>) {
-      const bool lanes = prefer_lanes(g, g.out_channels, g.taps(), 112e9);
-      if (lanes && conv_lanes(g, from[0], from[1], y)) return;
+      const Way way = best_way(g, g.out_channels, g.taps(), 112e9, conv_winograd_seconds(g));
+      if (way == Way::kWinograd && conv_winograd(g, from[0], from[1], y)) return;
+      if (way == Way::kLanes && conv_lanes(g, from[0], from[1], y)) return;
       if (conv_dnnl(g, from[0], from[1], y)) return;
     }
     conv_im2col(g, from[0], from[1], y);
@@ -67,8 +73,10 @@ void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
     if constexpr (std::is_same_v<T, float>) {
       const int64_t depth = g.taps() / g.channels * g.out_channels;
-      const bool lanes = prefer_lanes(g, g.channels, depth, 112e9);
-      if (lanes && conv_input_lanes(g, from[0], from[1], dx)) return;
+      const double winograd = turns(g) ? conv_winograd_seconds(turned(g)) : HUGE_VAL;
+      const Way way = best_way(g, g.channels, depth, 112e9, winograd);
+      if (way == Way::kWinograd && conv_input_winograd(g, from[0], from[1], dx)) return;
+      if (way == Way::kLanes && conv_input_lanes(g, from[0], from[1], dx)) return;
       if (conv_input_dnnl(g, from[0], from[1], dx)) return;
     }
     conv_input_im2col(g, from[0], from[1], dx);
@@ -80,8 +88,10 @@ void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
   if (is_empty(g)) return fill_zero(out[0]);
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dweight) {
     if constexpr (std::is_same_v<T, float>) {
-      const bool lanes = prefer_lanes(g, g.out_channels, g.taps(), 95e9);
-      if (lanes && conv_weight_lanes(g, from[0], from[1], dweight)) return;
+      const double winograd = 1.1 * conv_winograd_seconds(g);
+      const Way way = best_way(g, g.out_channels, g.taps(), 95e9, winograd);
+      if (way == Way::kWinograd && conv_weight_winograd(g, from[0], from[1], dweight)) return;
+      if (way == Way::kLanes && conv_weight_lanes(g, from[0], from[1], dweight)) return;
       if (conv_weight_dnnl(g, from[0], from[1], dweight)) return;
     }
     conv_weight_im2col(g, from[0], from[1], dweight);
@@ -89,6 +99,22 @@ void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
 }
 
 }  // namespace
+
+bool turns(const ConvGeometry& g) {
+  constexpr std::array<int64_t, 2> one = {1, 1};
+  return g.options.groups == 1 && g.options.dilation == one && g.options.stride == one &&
+         g.options.padding[0] < g.kernel_height && g.options.padding[1] < g.kernel_width;
+}
+
+ConvGeometry turned(const ConvGeometry& g) {
+  ConvGeometry turned = g;
+  std::swap(turned.height, turned.out_height);
+  std::swap(turned.width, turned.out_width);
+  std::swap(turned.channels, turned.out_channels);
+  turned.options.padding = {g.kernel_height - 1 - g.options.padding[0],
+                            g.kernel_width - 1 - g.options.padding[1]};
+  return turned;
+}
 
 void install_conv(KernelTable& table) {
   table.add<Conv2d>(run_conv2d, InputLayout::kContiguous);

@@ -330,29 +330,18 @@ bool conv_lanes(const ConvGeometry& g, const float* x, const float* weight, floa
   return true;
 }
 
-// With stride 1 the gradient is a convolution of the cotangent with the kernel turned around.
 bool conv_input_lanes(const ConvGeometry& g, const float* cotangent, const float* weight,
                       float* dx) {
-  constexpr std::array<int64_t, 2> one = {1, 1};
-  if (lanes().count == 0 || g.options.groups != 1 || g.options.dilation != one ||
-      g.options.stride != one || g.options.padding[0] >= g.kernel_height ||
-      g.options.padding[1] >= g.kernel_width) {
-    return false;
-  }
-  ConvGeometry turned = g;
-  std::swap(turned.height, turned.out_height);
-  std::swap(turned.width, turned.out_width);
-  std::swap(turned.channels, turned.out_channels);
-  turned.options.padding = {g.kernel_height - 1 - g.options.padding[0],
-                            g.kernel_width - 1 - g.options.padding[1]};
+  if (lanes().count == 0 || !turns(g)) return false;
+  const ConvGeometry by_input = turned(g);
   const ConvLanes::Row& kernel = best_row(g.channels);
   const int64_t places = g.kernel_height * g.kernel_width;
   const Buffer packed =
-      packed_weight(g.channels, turned.taps(), kernel.outputs, [&](int64_t c, int64_t tap) {
+      packed_weight(g.channels, by_input.taps(), kernel.outputs, [&](int64_t c, int64_t tap) {
         const int64_t place = places - 1 - tap / g.out_channels, o = tap % g.out_channels;
         return weight[(o * places + place) * g.channels + c];
       });
-  convolve(turned, cotangent, floats(packed), kernel, dx);
+  convolve(by_input, cotangent, floats(packed), kernel, dx);
   return true;
 }
 

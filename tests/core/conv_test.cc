@@ -8,6 +8,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/reduce.h"
+#include "core/ops/winograd_kernels.h"
 #include "tests/core/numeric.h"
 
 namespace mica {
@@ -72,6 +73,19 @@ struct Naive {
   }
 };
 
+double root_mean_square(const std::vector<double>& values) {
+  double total = 0;
+  for (const double v : values) total += v * v;
+  return std::sqrt(total / double(std::max<size_t>(1, values.size())));
+}
+
+// Errors are measured against the typical result: Winograd's are as large for small results as for
+// those beside them.
+void expect_results(const Array& got, const std::vector<double>& want, double tolerance) {
+  const double scale = 1 + root_mean_square(want);
+  expect_values(got, want, tolerance * scale);
+}
+
 TEST(Conv2d, AllThreeProductsEqualNaive) {
   for (const Case& c : kCases) {
     const ConvGeometry g = ConvGeometry::of(c.x, c.weight, c.options);
@@ -84,9 +98,9 @@ TEST(Conv2d, AllThreeProductsEqualNaive) {
       const Naive want(g, x.to_vector<double>(), weight.to_vector<double>(),
                        dy.to_vector<double>());
       EXPECT_EQ(conv2d(x, weight, c.options).shape(), y);
-      expect_values(conv2d(x, weight, c.options), want.y, tolerance);
-      expect_values(conv2d_input(dy, weight, c.x, c.options), want.dx, tolerance);
-      expect_values(conv2d_weight(x, dy, c.weight, c.options), want.dweight, tolerance);
+      expect_results(conv2d(x, weight, c.options), want.y, tolerance);
+      expect_results(conv2d_input(dy, weight, c.x, c.options), want.dx, tolerance);
+      expect_results(conv2d_weight(x, dy, c.weight, c.options), want.dweight, tolerance);
     }
   }
 }
@@ -154,6 +168,59 @@ TEST(Conv2d, LanesEqualIm2col) {
   EXPECT_GE(done, 20);
 }
 
+// The products of one geometry by Winograd against float64, within the bounds that conv_kernels.h
+// states. Values of mean `offset` add up instead of cancelling.
+void expect_winograd(const Case& c, float offset) {
+  const ConvGeometry g = ConvGeometry::of(c.x, c.weight, c.options);
+  SCOPED_TRACE(print_fields(g));
+  const auto values = [&](int64_t count, uint32_t seed) {
+    std::vector<float> x = floats(count, seed);
+    for (float& v : x) v += offset;
+    return x;
+  };
+  const std::vector<float> x = values(g.input_size(), 1), weight = values(g.weight_size(), 2);
+  const std::vector<float> dy = values(g.output_size(), 3);
+  const auto wide = [](const std::vector<float>& v) {
+    return std::vector<double>(v.begin(), v.end());
+  };
+  const Naive want(g, wide(x), wide(weight), wide(dy));
+  const auto compare = [](const std::vector<float>& got, const std::vector<double>& wanted) {
+    const double scale = root_mean_square(wanted);
+    std::vector<double> errors(wanted.size());
+    double worst = 0;
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      errors[i] = got[i] - wanted[i];
+      worst = std::max(worst, std::abs(errors[i]));
+    }
+    EXPECT_LT(worst, 1e-4 * scale);
+    EXPECT_LT(root_mean_square(errors), 1.5e-5 * scale);
+  };
+  std::vector<float> y(dy.size(), 7), dx(x.size(), 7), dweight(weight.size(), 7);
+  ASSERT_TRUE(conv_winograd(g, x.data(), weight.data(), y.data()));
+  compare(y, want.y);
+  ASSERT_EQ(conv_input_winograd(g, dy.data(), weight.data(), dx.data()), turns(g));
+  if (turns(g)) compare(dx, want.dx);
+  ASSERT_TRUE(conv_weight_winograd(g, x.data(), dy.data(), dweight.data()));
+  compare(dweight, want.dweight);
+}
+
+TEST(Conv2d, WinogradWithinItsBounds) {
+  if (winograds().empty()) GTEST_SKIP() << "this machine has no AVX-512";
+  const Case cases[] = {
+      {{2, 8, 8, 16}, {16, 3, 3, 16}, {{1, 1}, {1, 1}}},
+      {{1, 3, 3, 1}, {1, 3, 3, 1}, {}},
+      {{3, 13, 9, 20}, {27, 3, 3, 20}, {{1, 1}, {1, 1}}},
+      {{2, 7, 7, 50}, {30, 5, 5, 50}, {{1, 1}, {2, 2}}},
+      {{5, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},
+      {{2, 6, 17, 3}, {9, 5, 5, 3}, {{1, 1}, {0, 4}}},
+      {{2, 5, 6, 8}, {24, 3, 3, 8}, {{1, 1}, {4, 3}}},  // more padding than kernel
+      {{9, 4, 31, 33}, {80, 3, 3, 33}, {{1, 1}, {2, 0}}}};
+  for (const Case& c : cases) {
+    expect_winograd(c, 0);
+    expect_winograd(c, 1);
+  }
+}
+
 TEST(Conv2d, Gradients) {
   const Case cases[] = {{{2, 4, 5, 2}, {3, 2, 3, 2}, {{1, 2}, {1, 0}}},
                         {{1, 5, 5, 4}, {4, 3, 3, 2}, {{2, 1}, {1, 2}, {1, 2}, 2}}};
@@ -179,9 +246,10 @@ TEST(Conv2d, GradientsOfTheGradientOps) {
 
 TEST(Conv2d, SameBitsWithAnyNumberOfThreads) {
   const Case odd = {{30, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}};
-  const Case even = {{30, 16, 16, 16}, {32, 3, 3, 16}, {{1, 1}, {1, 1}}};
-  for (const auto& [c, dtype] :
-       {std::pair(odd, float32), std::pair(even, float32), std::pair(odd, float64)}) {
+  const Case even = {{30, 16, 16, 16}, {32, 3, 3, 16}, {{2, 1}, {1, 1}}};
+  const Case small = {{64, 8, 8, 64}, {64, 3, 3, 64}, {{1, 1}, {1, 1}}};
+  for (const auto& [c, dtype] : {std::pair(odd, float32), std::pair(even, float32),
+                                 std::pair(small, float32), std::pair(odd, float64)}) {
     const Array x = normal_array(c.x, 1, dtype), weight = normal_array(c.weight, 2, dtype);
     const auto everything = [&, &c = c] {
       const Array y = conv2d(x, weight, c.options);

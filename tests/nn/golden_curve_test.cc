@@ -2,8 +2,9 @@
 //
 // Weights and batches come from a hash that make_torch_fixtures.py computes as well, so nothing big
 // has to be stored. Twice: in float64 at the learning rate people use, where nothing but the
-// mathematics is tested, and in float32 at a rate small enough that rounding is not amplified:
-// at the larger one PyTorch's own float32 losses leave its float64 losses by several percent, since
+// mathematics is tested, and in float32 at a rate small enough that rounding is hardly amplified:
+// at the larger one PyTorch's own float32 losses leave its float64 losses by several percent (here
+// by 7e-6), since
 // a rounding that moves a value across 0 in relu, or past its neighbour in max-pooling, moves a
 // whole gradient.
 #include <gtest/gtest.h>

@@ -1,0 +1,31 @@
+// Small matrix products that stay in the cache: no packing, no call into a library.
+//
+//   MicroGemm multiply = micro_gemm();   // null where the machine has no kernel worth its call
+//   multiply({rows, columns, inner, a, inner, 1, b, columns, c, columns, false});
+//
+// One thread, no allocation. Made for operands of up to a few hundred kilobytes; beyond that a
+// library that packs its operands wins.
+#pragma once
+
+#include <cstdint>
+
+namespace mica {
+
+/// c (rows x columns) = a * b, or += where `accumulate`. Element (i, k) of a lies at
+/// a[i * a_row_step + k * a_inner_step]; the rows of b and c are contiguous.
+struct MicroProduct {
+  int64_t rows, columns, inner;
+  const float* a;
+  int64_t a_row_step, a_inner_step;
+  const float* b;
+  int64_t b_line;
+  float* c;
+  int64_t c_line;
+  bool accumulate;
+};
+using MicroGemm = void (*)(const MicroProduct& product);
+
+/// The kernel for this machine's SIMD target, or null.
+MicroGemm micro_gemm();
+
+}  // namespace mica
