@@ -69,16 +69,39 @@ HWY_INLINE void for_each_window(const PoolGeometry& g, int64_t begin, int64_t en
   }
 }
 
+// The maximum of a window, and whether there is NaN in it, which then must be looked for. Taken by
+// itself it waits for nothing but the maximum before.
+template <class D>
+struct WindowMaximum {
+  hn::Vec<D> best;
+  bool has_nan;
+
+  HWY_INLINE WindowMaximum(D d, const PoolGeometry& g, const Window& w, const hn::TFromD<D>* x)
+      : best(hn::LoadU(d, x + (w.top * g.width + w.left) * g.channels)) {
+    auto nan = hn::IsNaN(best);
+    for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
+      const auto value = hn::LoadU(d, x + pixel);
+      nan = hn::Or(nan, hn::IsNaN(value));
+      best = hn::Max(value, best);
+    });
+    has_nan = !hn::AllFalse(d, nan);
+  }
+};
+
 template <class T>
 void max_lines(const PoolGeometry& g, const T* x, const T*, T* y, int64_t begin, int64_t end) {
   for_each_window(g, begin, end, [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
     for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
       const T* from = x + image + c;
-      auto best = hn::LoadU(d, from + (w.top * g.width + w.left) * g.channels);
-      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-        const auto value = hn::LoadU(d, from + pixel);
-        best = hn::IfThenElse(beats(value, best), value, best);
-      });
+      const WindowMaximum<decltype(d)> maximum(d, g, w, from);
+      auto best = maximum.best;
+      if (maximum.has_nan) {
+        best = hn::LoadU(d, from + (w.top * g.width + w.left) * g.channels);
+        for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
+          const auto value = hn::LoadU(d, from + pixel);
+          best = hn::IfThenElse(beats(value, best), value, best);
+        });
+      }
       hn::StoreU(best, d, y + out + c);
     });
   });
@@ -103,37 +126,81 @@ void select_lines(const PoolGeometry& g, const T* x, const T* values, T* y, int6
   });
 }
 
+// Lines of the input are the tasks' own where windows overlap: a task meets the windows that reach
+// its lines in their order, and leaves out what lies in the lines of others. Calls visit(window,
+// offset of its image, offset of its output pixel, first and last line to write) and sets lines to
+// zero just before the first window reaches them.
+template <class T, class Visit>
+HWY_INLINE void for_each_window_on(const PoolGeometry& g, int64_t begin, int64_t end, T* dx,
+                                   Visit&& visit) {
+  const Pool2dOptions& o = g.options;
+  const int64_t line_size = g.width * g.channels;
+  while (begin < end) {
+    const int64_t image = begin / g.height, top = begin % g.height;
+    const int64_t bottom = std::min(g.height, top + end - begin);
+    const int64_t first = image * g.height * line_size;
+    int64_t zeroed = top;
+    const auto zero_to = [&](int64_t line) {
+      if (line <= zeroed) return;
+      std::fill(dx + first + zeroed * line_size, dx + first + line * line_size, T(0));
+      zeroed = line;
+    };
+    // The first row of windows that ends below `top`.
+    const int64_t before = top + o.padding[0] - o.kernel[0] + 1;
+    int64_t row = before <= 0 ? 0 : (before + o.stride[0] - 1) / o.stride[0];
+    for (; row < g.out_height && row * o.stride[0] - o.padding[0] < bottom; ++row) {
+      for (int64_t column = 0; column < g.out_width; ++column) {
+        const Window w(g, row, column);
+        zero_to(std::min(w.bottom, bottom));
+        visit(w, first, ((image * g.out_height + row) * g.out_width + column) * g.channels,
+              std::max(w.top, top), std::min(w.bottom, bottom));
+      }
+    }
+    zero_to(bottom);
+    begin += bottom - top;
+  }
+}
+
+// Adds `share` where a window has its first maximum or NaN, if that lies in lines [top, bottom).
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void add_at_maximum(D d, const PoolGeometry& g, const Window& w, const T* x,
+                               hn::Vec<D> share, int64_t top, int64_t bottom, T* dx) {
+  const WindowMaximum<D> maximum(d, g, w, x);
+  const auto nan = hn::MaskFromVec(hn::Zero(d));
+  auto found = nan, has_nan = nan;
+  if (maximum.has_nan) {
+    for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
+      has_nan = hn::Or(has_nan, hn::IsNaN(hn::LoadU(d, x + pixel)));
+    });
+  }
+  for (int64_t y = w.top; y < bottom; ++y) {
+    for (int64_t column = w.left; column < w.right; ++column) {
+      const int64_t pixel = (y * g.width + column) * g.channels;
+      const auto value = hn::LoadU(d, x + pixel);
+      auto here = hn::Eq(value, maximum.best);
+      if (maximum.has_nan) {
+        here = hn::Or(hn::And(has_nan, hn::IsNaN(value)), hn::AndNot(has_nan, here));
+      }
+      const auto first = hn::AndNot(found, here);
+      found = hn::Or(found, here);
+      if (y < top) continue;
+      hn::StoreU(hn::Add(hn::LoadU(d, dx + pixel), hn::IfThenElseZero(first, share)), d,
+                 dx + pixel);
+    }
+  }
+}
+
 template <class T>
-void gradient_images(const PoolGeometry& g, const T* x, const T* cotangent, T* dx, int64_t begin,
-                     int64_t end) {
-  const int64_t image_size = g.height * g.width * g.channels;
-  std::fill(dx + begin * image_size, dx + end * image_size, T(0));
-  for_each_window(g, begin * g.out_height, end * g.out_height,
-                  [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
-                    for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
-                      const T* from = x + image + c;
-                      T* to = dx + image + c;
-                      // Pixels are counted in T; a float counts to 2^24, far beyond any window.
-                      auto best = hn::LoadU(d, from + (w.top * g.width + w.left) * g.channels);
-                      auto place = hn::Zero(d);
-                      T count = 0;
-                      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-                        const auto value = hn::LoadU(d, from + pixel);
-                        const auto better = beats(value, best);
-                        best = hn::IfThenElse(better, value, best);
-                        place = hn::IfThenElse(better, hn::Set(d, count), place);
-                        count += 1;
-                      });
-                      const auto share = hn::LoadU(d, cotangent + out + c);
-                      count = 0;
-                      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-                        const auto here =
-                            hn::IfThenElseZero(hn::Eq(place, hn::Set(d, count)), share);
-                        hn::StoreU(hn::Add(hn::LoadU(d, to + pixel), here), d, to + pixel);
-                        count += 1;
-                      });
-                    });
-                  });
+void gradient_lines(const PoolGeometry& g, const T* x, const T* cotangent, T* dx, int64_t begin,
+                    int64_t end) {
+  for_each_window_on(
+      g, begin, end, dx,
+      [&](const Window& w, int64_t image, int64_t out, int64_t top, int64_t bottom) HWY_ATTR {
+        for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
+          add_at_maximum(d, g, w, x + image + c, hn::LoadU(d, cotangent + out + c), top, bottom,
+                         dx + image + c);
+        });
+      });
 }
 
 template <class T>
@@ -215,28 +282,29 @@ void avg_lines(const PoolGeometry& g, const T* x, const T*, T* y, int64_t begin,
 }
 
 template <class T>
-void avg_gradient_images(const PoolGeometry& g, const T*, const T* cotangent, T* dx, int64_t begin,
-                         int64_t end) {
-  const int64_t image_size = g.height * g.width * g.channels;
-  std::fill(dx + begin * image_size, dx + end * image_size, T(0));
-  for_each_window(g, begin * g.out_height, end * g.out_height,
-                  [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
-                    for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
-                      const auto share = hn::Mul(hn::LoadU(d, cotangent + out + c),
-                                                 hn::Set(d, one_over_area<T>(g)));
-                      for_each_pixel(g, w, [&](int64_t pixel) HWY_ATTR {
-                        T* to = dx + image + pixel + c;
-                        hn::StoreU(hn::Add(hn::LoadU(d, to), share), d, to);
-                      });
-                    });
-                  });
+void avg_gradient_lines(const PoolGeometry& g, const T*, const T* cotangent, T* dx, int64_t begin,
+                        int64_t end) {
+  for_each_window_on(
+      g, begin, end, dx,
+      [&](const Window& w, int64_t image, int64_t out, int64_t top, int64_t bottom) HWY_ATTR {
+        for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
+          const auto share =
+              hn::Mul(hn::LoadU(d, cotangent + out + c), hn::Set(d, one_over_area<T>(g)));
+          for (int64_t y = top; y < bottom; ++y) {
+            for (int64_t column = w.left; column < w.right; ++column) {
+              T* to = dx + image + (y * g.width + column) * g.channels + c;
+              hn::StoreU(hn::Add(hn::LoadU(d, to), share), d, to);
+            }
+          }
+        });
+      });
 }
 
 template <class T>
 PoolFunctions<T> functions() {
-  return {max_lines<T>,          max_halving_lines<T>,      select_lines<T>,
-          gradient_images<T>,    gradient_halving_lines<T>, avg_lines<T>,
-          avg_gradient_images<T>};
+  return {max_lines<T>,         max_halving_lines<T>,      select_lines<T>,
+          gradient_lines<T>,    gradient_halving_lines<T>, avg_lines<T>,
+          avg_gradient_lines<T>};
 }
 PoolFunctions<float> float_functions() { return functions<float>(); }
 PoolFunctions<double> double_functions() { return functions<double>(); }
@@ -267,7 +335,7 @@ const PoolFunctions<T>& pool_functions() {
   return best;
 }
 
-// Runs one of the functions over `count` lines or images of `size` elements each.
+// Runs one of the functions over `count` lines of `size` elements each.
 template <class T>
 void run(typename PoolFunctions<T>::Function function, const PoolGeometry& g, const T* x,
          const T* other, T* out, int64_t count, int64_t size) {
@@ -279,7 +347,6 @@ void run(typename PoolFunctions<T>::Function function, const PoolGeometry& g, co
 int64_t lines(const PoolGeometry& g) { return g.batch * g.out_height; }
 // Input elements under a line of windows.
 int64_t line_size(const PoolGeometry& g) { return g.options.kernel[0] * g.width * g.channels; }
-int64_t image_size(const PoolGeometry& g) { return g.height * g.width * g.channels; }
 
 void run_max(const MaxPool2d& op, Inputs in, Outputs out) {
   const PoolGeometry g = PoolGeometry::of(in[0].shape, op.options);
@@ -296,7 +363,7 @@ void run_max_gradient(const MaxPool2dGradient& op, Inputs in, Outputs out) {
     if (g.is_halving()) {
       run<T>(f.gradient_halving, g, from[0], from[1], dx, lines(g), line_size(g));
     } else {
-      run<T>(f.gradient, g, from[0], from[1], dx, g.batch, image_size(g));
+      run<T>(f.gradient, g, from[0], from[1], dx, g.batch * g.height, g.width * g.channels);
     }
   });
 }
@@ -318,7 +385,8 @@ void run_avg(const AvgPool2d& op, Inputs in, Outputs out) {
 void run_avg_gradient(const AvgPool2dGradient& op, Inputs in, Outputs out) {
   const PoolGeometry g = PoolGeometry::of(op.input_shape, op.options);
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
-    run<T>(pool_functions<T>().avg_gradient, g, nullptr, from[0], dx, g.batch, image_size(g));
+    run<T>(pool_functions<T>().avg_gradient, g, nullptr, from[0], dx, g.batch * g.height,
+           g.width * g.channels);
   });
 }
 

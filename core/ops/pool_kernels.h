@@ -21,7 +21,7 @@ struct PoolGeometry {
 };
 
 /// `begin` and `end` count output lines (image, row) in max, select, halving_gradient and avg, and
-/// images in the two general gradients, where windows may overlap.
+/// input lines in the two general gradients, where windows may overlap.
 template <class T>
 struct PoolFunctions {
   using Function = void (*)(const PoolGeometry&, const T* x, const T* other, T* out, int64_t begin,

@@ -36,6 +36,9 @@ const Case kCases[] = {
     {{2, 6, 6, 4}, {{6, 6}, {6, 6}, {0, 0}}},
     {{2, 5, 5, 17}, {{2, 2}, {2, 2}, {1, 1}}},
     {{0, 4, 4, 3}, {}},
+    // More than one task's worth of lines, with windows that reach into those of two.
+    {{3, 40, 40, 70}, {{3, 3}, {2, 2}, {1, 1}}},
+    {{1, 31, 50, 96}, {{5, 4}, {1, 3}, {2, 0}}},
 };
 
 // Calls visit(output element, input elements of its window in row-major order).
