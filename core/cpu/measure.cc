@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/cpu/gemm.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
 
@@ -111,8 +112,6 @@ StreamKernels stream_kernels(int reads, int writes) {
   return kTable[reads][writes];
 }
 
-int64_t target() { return HWY_TARGET; }
-
 }  // namespace
 }  // namespace mica::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -123,7 +122,6 @@ namespace {
 
 HWY_EXPORT(multiply_add);
 HWY_EXPORT(stream_kernels);
-HWY_EXPORT(target);
 
 // The shortest run of `work` in about `seconds`.
 double best_seconds(double seconds, const std::function<void()>& work) {
@@ -142,8 +140,6 @@ double best_seconds(double seconds, const std::function<void()>& work) {
 
 }  // namespace
 
-std::string simd_target() { return hwy::TargetName(HWY_DYNAMIC_DISPATCH(target)()); }
-
 double measure_peak_flops(double seconds) {
   // Pieces of some 20 us, so that threads end together.
   constexpr int64_t kRounds = 10'000, kPieces = 64;
@@ -160,14 +156,29 @@ double measure_peak_flops(double seconds) {
   return total / best;
 }
 
+double measure_matmul_flops(int64_t size, double seconds) {
+  const auto bytes = static_cast<size_t>(size * size) * sizeof(float);
+  const Buffer a = Buffer::allocate(bytes), b = Buffer::allocate(bytes),
+               c = Buffer::allocate(bytes);
+  for (const Buffer& operand : {a, b}) {
+    std::fill_n(reinterpret_cast<float*>(operand.data()), size * size, 0.5f);
+  }
+  const auto matrix = [&](const Buffer& buffer) {
+    return MatrixView<float>{reinterpret_cast<const float*>(buffer.data()), size};
+  };
+  const double best = best_seconds(seconds, [&] {
+    gemm<float>(size, size, size, matrix(a), matrix(b), reinterpret_cast<float*>(c.data()), size);
+  });
+  return 2.0 * static_cast<double>(size * size) * static_cast<double>(size) / best;
+}
+
 double measure_bandwidth(const MemoryTraffic& traffic, double seconds) {
   const auto [reads, writes, bytes] = traffic;
   if (reads < 0 || reads > kMostReads || writes < 0 || writes > kMostWrites ||
       reads + writes == 0 || bytes < 4096) {
     fail("[measure_bandwidth] {} reads and {} writes of {} bytes", reads, writes, bytes);
   }
-  constexpr size_t kBlock = 4096;  // floats
-  const size_t count = bytes / sizeof(float);
+  const auto count = static_cast<int64_t>(bytes / sizeof(float));
   std::vector<Buffer> buffers;
   Streams streams{};
   for (int i = 0; i < reads + writes; ++i) {
@@ -176,16 +187,19 @@ double measure_bandwidth(const MemoryTraffic& traffic, double seconds) {
     std::fill_n(streams[static_cast<size_t>(i)], count, 1.0f);
   }
   const StreamKernels kernels = HWY_DYNAMIC_DISPATCH(stream_kernels)(reads, writes);
-  const int64_t chunk = static_cast<int64_t>(std::min<size_t>(count, 4 * kBlock));
+  // Large arrays go round in pieces that any thread takes, as in kernels; small ones are passed
+  // often enough that starting the threads does not count.
+  constexpr int64_t kPiece = 1 << 14, kSmall = 1 << 20;
+  const bool small = count <= kSmall;
+  const int64_t times = small ? std::max<int64_t>(1, 4 * kSmall / count) : 1;
+  // A multiple of a cache line, so that threads do not write to the same one.
+  const int64_t share = (count / threads() + 15) / 16 * 16;
   double best = std::numeric_limits<double>::infinity();
   for (const StreamKernel kernel : {kernels.plain, kernels.streaming}) {
-    // Small arrays are walked through several times in a run, or only the clock would be measured.
-    const size_t times = std::max<size_t>(1, (size_t{1} << 18) / count);
     const double took = best_seconds(seconds / 2, [&] {
-      for (size_t i = 0; i < times; ++i) {
-        parallel_for(static_cast<int64_t>(count), chunk,
-                     [&](int64_t begin, int64_t end) { kernel(streams, begin, end); });
-      }
+      parallel_for(count, small ? share : kPiece, [&](int64_t begin, int64_t end) {
+        for (int64_t i = 0; i < times; ++i) kernel(streams, begin, end);
+      });
     });
     best = std::min(best, took / static_cast<double>(times));
   }

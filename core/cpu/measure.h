@@ -1,24 +1,23 @@
 // What the machine can do, measured: the floor under every kernel's time.
 //
-//   double flops = measure_peak_flops(3e8);          // float32, with threads() threads
+//   double flops = measure_peak_flops();
 //   double bytes = measure_bandwidth({.reads = 2, .writes = 1, .bytes = 16 << 20});
-//   std::string isa = simd_target();                 // "AVX3_ZEN4"
 //
-// Both are the best of several short runs of about `seconds` in all, so they name what was reached,
-// not an average; other work on the machine lowers them. One measurement at a time.
+// All work with threads() threads and give the best of several short runs of about `seconds` in
+// all: what was reached, not an average; other work on the machine lowers it. One at a time.
 #pragma once
 
 #include <cstddef>
-#include <string>
+#include <cstdint>
 
 namespace mica {
 
-/// The instruction set that kernels run with on this machine, as Highway names it.
-std::string simd_target();
-
-/// float32 operations a second where threads() threads multiply and add in registers, and nothing
-/// else (a multiply-add counts as two).
+/// float32 operations a second where all that is done is multiply and add in registers (a
+/// multiply-add counts as two). "The peak" wherever a share of it is named.
 double measure_peak_flops(double seconds = 0.2);
+
+/// float32 operations a second of a product of two matrices of `size` squared.
+double measure_matmul_flops(int64_t size, double seconds = 0.3);
 
 /// Arrays that are walked through once, side by side: `reads` are summed element by element and
 /// the sum stored in `writes`.
@@ -27,7 +26,8 @@ struct MemoryTraffic {
   int writes = 1;    // up to 3
   size_t bytes = 0;  // of each array
 };
-/// Bytes a second with threads() threads, the better of ordinary and of streaming stores.
+/// Bytes a second, the better of ordinary and of streaming stores. Arrays that fit into the caches
+/// are walked through again and again, each thread keeping to its part.
 double measure_bandwidth(const MemoryTraffic& traffic, double seconds = 0.1);
 
 }  // namespace mica

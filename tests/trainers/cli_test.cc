@@ -106,7 +106,8 @@ class ProgramTest : public testing::Test {
 TEST_F(ProgramTest, ExplainsItself) {
   const Result help = run({"--help"});
   EXPECT_EQ(help.code, 0);
-  for (const char* word : {"train", "evaluate", "prepare", "summary", "config", "version", "143"}) {
+  for (const char* word :
+       {"train", "evaluate", "prepare", "summary", "config", "doctor", "version", "143"}) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
   for (const char* verb : {"train", "evaluate", "prepare", "summary", "config"}) {
@@ -115,6 +116,7 @@ TEST_F(ProgramTest, ExplainsItself) {
     EXPECT_THAT(result.out, HasSubstr("Exit codes")) << verb;
   }
   EXPECT_THAT(run({"version"}).out, testing::StartsWith("mica "));
+  EXPECT_EQ(run({"--version"}).out, run({"version"}).out);
 }
 
 TEST_F(ProgramTest, RefusesWrongUsage) {
@@ -298,6 +300,23 @@ TEST_F(ProgramTest, SummarisesAModel) {
   EXPECT_EQ(json["layers"][1]["output"], (std::vector<int>{28, 28, 20}));
   EXPECT_GE(json["layers"][1]["flops"], 2.0 * 28 * 28 * 20 * 25);
   EXPECT_EQ(run({"summary", "net.yaml"}).code, 3);  // no data, no --input
+}
+
+TEST_F(ProgramTest, ExaminesTheMachine) {
+  const Result result = run({"doctor", "--json", "--threads", "1"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  for (const char* key : {"cpu", "isa", "BLAS", "oneDNN", "TBB", "HDF5", "GPU"}) {
+    EXPECT_FALSE(json[key].get<std::string>().empty()) << key;
+  }
+  ASSERT_EQ(json["measured"].size(), 1);
+  const auto& run = json["measured"][0];
+  EXPECT_EQ(run["threads"], 1);
+  // No machine that runs this does less, and no product does more than the peak.
+  EXPECT_GT(run["peak_gflops"], 1.0);
+  EXPECT_GT(run["matmul_gflops"], 0.1);
+  EXPECT_LT(run["matmul_gflops"], 1.3 * run["peak_gflops"].get<double>());
+  EXPECT_GT(run["bandwidth_gb_s"]["L1"], run["bandwidth_gb_s"]["DRAM"]);
 }
 
 TEST_F(ProgramTest, ChecksEveryShippedConfig) {

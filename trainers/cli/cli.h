@@ -24,6 +24,7 @@ void add_evaluate(CLI::App& app, Action& action);
 void add_prepare(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
+void add_doctor(CLI::App& app, Action& action);
 
 /// Options that several verbs have.
 struct CommonOptions {

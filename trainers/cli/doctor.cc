@@ -1,0 +1,157 @@
+// mica doctor: what this machine has, and what it reaches.
+#include <H5public.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "core/cpu/libraries.h"
+#include "core/cpu/measure.h"
+#include "core/runtime/parallel.h"
+#include "trainers/cli/cli.h"
+
+namespace mica::trainers {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct DoctorOptions {
+  bool json = false;
+  int threads = 0;
+};
+
+// The text after "name :" in the first such line of a file, or `otherwise`.
+std::string field_of(const char* path, const std::string& name, const std::string& otherwise) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with(name)) continue;
+    const size_t colon = line.find(':');
+    const size_t begin = line.find_first_not_of(" \t", colon + 1);
+    if (colon != std::string::npos && begin != std::string::npos) return line.substr(begin);
+  }
+  return otherwise;
+}
+
+double memory_bytes() {
+  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
+}
+
+std::string hdf5_version() {
+  unsigned major = 0, minor = 0, patch = 0;
+  H5get_libversion(&major, &minor, &patch);
+  return fmt::format("{}.{}.{}", major, minor, patch);
+}
+
+// What is installed, without touching a device: this build computes on the CPU.
+std::string gpu_text() {
+  const char* const kDriver = "/proc/driver/nvidia/version";
+  if (!std::filesystem::exists(kDriver)) return "none (no NVIDIA driver)";
+  return "driver: " + field_of(kDriver, "NVRM version", "of unknown version") +
+         " (this build computes on the CPU alone)";
+}
+
+Json facts() {
+  Json json;
+  json["mica"] = MICA_VERSION;
+  json["cpu"] = field_of("/proc/cpuinfo", "model name", "unknown");
+  json["isa"] = simd_target();
+  json["cores"] = std::thread::hardware_concurrency();
+  json["memory_gib"] = memory_bytes() / (1 << 30);
+  for (const auto& [name, text] : kernel_libraries()) json[name] = text;
+  json["HDF5"] = hdf5_version();
+  json["GPU"] = gpu_text();
+  return json;
+}
+
+struct Level {
+  const char* name;
+  const char* size;
+  size_t bytes;  // of each of three arrays, for a thread
+};
+// Well inside the first, second and third cache of current machines, and well outside of all.
+constexpr Level kLevels[] = {{"L1", "24 KiB a thread", 8 << 10},
+                             {"L2", "384 KiB a thread", 128 << 10},
+                             {"L3", "6 MiB a thread", 2 << 20},
+                             {"DRAM", "384 MiB", 0}};
+constexpr size_t kDramBytes = 128 << 20;
+
+// GFLOP/s and GB/s with the current number of threads.
+Json measure_all() {
+  Json json;
+  json["threads"] = threads();
+  json["peak_gflops"] = measure_peak_flops() * 1e-9;
+  json["matmul_gflops"] = std::max(measure_matmul_flops(1024), measure_matmul_flops(2048)) * 1e-9;
+  for (const Level& level : kLevels) {
+    const size_t bytes =
+        level.bytes > 0 ? level.bytes * static_cast<size_t>(threads()) : kDramBytes;
+    json["bandwidth_gb_s"][level.name] = measure_bandwidth({2, 1, bytes}) * 1e-9;
+  }
+  return json;
+}
+
+void print_row(const std::string& name, const std::vector<Json>& runs, const Json::json_pointer& at,
+               const std::string& unit) {
+  std::string line = fmt::format("{:<44}", name);
+  for (const Json& run : runs) line += fmt::format(" {:>10.1f}", run[at].get<double>());
+  fmt::print("{}  {}\n", line, unit);
+}
+
+void print_runs(const std::vector<Json>& runs) {
+  std::string head = fmt::format("\n{:<44}", "measured with threads:");
+  for (const Json& run : runs) head += fmt::format(" {:>10}", run["threads"].get<int>());
+  fmt::print("{}\n", head);
+  print_row("peak (multiply-add in registers)", runs, Json::json_pointer("/peak_gflops"),
+            "GFLOP/s");
+  print_row("matmul (1024 or 2048 squared)", runs, Json::json_pointer("/matmul_gflops"), "GFLOP/s");
+  for (const Level& level : kLevels) {
+    print_row(fmt::format("read 2, write 1 in {} ({})", level.name, level.size), runs,
+              Json::json_pointer("/bandwidth_gb_s") / level.name, "GB/s");
+  }
+  fmt::print(
+      "\nShares of the peak in `mica bench` and benchmarks/run are of the first line. Bandwidth\n"
+      "counts all bytes read and written. Other work on the machine lowers these figures.\n");
+}
+
+int examine(const DoctorOptions& options) {
+  Json json = facts();
+  if (!options.json) {
+    for (const auto& [name, value] : json.items()) {
+      if (name == "memory_gib")
+        fmt::print("{:<10} {:.1f} GiB\n", "memory", value.get<double>());
+      else
+        fmt::print("{:<10} {}\n", name,
+                   value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+  set_threads(options.threads);
+  const int most = threads();
+  std::vector<Json> runs;
+  for (const int count : most > 1 ? std::vector<int>{1, most} : std::vector<int>{1}) {
+    set_threads(count);
+    runs.push_back(measure_all());
+  }
+  if (!options.json) {
+    print_runs(runs);
+    return 0;
+  }
+  json["measured"] = runs;
+  fmt::print("{}\n", json.dump(2));
+  return 0;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Action& action) {
+  auto options = std::make_shared<DoctorOptions>();
+  CLI::App* verb = app.add_subcommand(
+      "doctor", "Show what this machine has, and the arithmetic and bandwidth it reaches");
+  verb->add_flag("--json", options->json, "One JSON object");
+  verb->add_option("--threads", options->threads, "Threads to measure with (0: all cores)")
+      ->check(CLI::Range(0, 1024));
+  verb->callback([&action, options] { action = [options] { return examine(*options); }; });
+}
+
+}  // namespace mica::trainers
