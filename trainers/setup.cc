@@ -112,6 +112,16 @@ std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Sha
   return network;
 }
 
+data::LoaderOptions training_loader_options(const RunConfig& config,
+                                            const data::Normalization& normalization) {
+  data::LoaderOptions options;
+  options.batch_size = config.data.batch_size;
+  options.shuffle = config.data.shuffle;
+  options.seed = static_cast<uint64_t>(config.seed);
+  options.normalization = normalization;
+  return options;
+}
+
 void check_loss(const RunConfig& config, const data::Dataset& dataset) {
   const bool classes = dataset.info().task == data::Task::kClassification;
   const bool labels = config.loss->target_kind() == nn::TargetKind::kLabels;

@@ -39,6 +39,10 @@ int64_t wanted_outputs(const data::Dataset& dataset);
 std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Shape& example,
                                               int64_t outputs);
 
+/// How the batches of a run's training split are read.
+data::LoaderOptions training_loader_options(const RunConfig& config,
+                                            const data::Normalization& normalization);
+
 /// Throws a usage Error placed at the loss when it can't score this kind of data.
 void check_loss(const RunConfig& config, const data::Dataset& dataset);
 

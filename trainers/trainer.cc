@@ -3,32 +3,14 @@
 #include <cmath>
 
 #include "core/base/error.h"
-#include "core/eval/eval.h"
-#include "core/ops/elementwise.h"
-#include "core/ops/random.h"
-#include "core/ops/reduce.h"
-#include "data/sampler.h"
-#include "optim/clip.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
 
-// Tells the random numbers of steps from those of shuffling and of initial weights.
-constexpr uint64_t kStepStream = 0x7374657073;
-
 double seconds_between(std::chrono::steady_clock::time_point from,
                        std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
-}
-
-data::LoaderOptions loader_options(const RunConfig& config, const Setup& setup) {
-  data::LoaderOptions options;
-  options.batch_size = config.data.batch_size;
-  options.shuffle = config.data.shuffle;
-  options.seed = static_cast<uint64_t>(config.seed);
-  options.normalization = setup.normalization;
-  return options;
 }
 
 optim::Schedule make_schedule(const RunConfig& config, int64_t steps_per_epoch) {
@@ -112,8 +94,8 @@ Trainer::Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progres
       folder_(std::move(folder)),
       progress_(progress),
       signals_(signals),
-      loader_(setup_.data.dataset, "train", loader_options(config, setup_)),
-      optimizer_(config.optimizer.rule->clone(), config.optimizer.groups),
+      loader_(setup_.data.dataset, "train", training_loader_options(config, setup_.normalization)),
+      step_(config, *setup_.network, is_classification()),
       schedule_(make_schedule(config, loader_.batches())),
       monitor_(choose_monitor(config, *setup_.data.dataset)),
       log_(folder_.path, columns(*setup_.data.dataset, setup_.data.true_weights.has_value())),
@@ -152,33 +134,9 @@ std::optional<data::Batch> Trainer::next_batch() {
   return batch;
 }
 
-// One update: value and gradients, clipping, the optimizer's rule, all in one evaluation.
 void Trainer::train_step(const data::Batch& batch) {
-  nn::Module& network = *setup_.network;
-  // What is random in a step depends on (seed, step) alone, so that a resumed run repeats it.
-  random::seed(data::random_word(static_cast<uint64_t>(config_.seed) ^ kStepStream,
-                                 static_cast<uint64_t>(state_.step)));
-  const auto value_and_gradients = nn::value_and_grad(network, [&](const Array& x, const Array& y) {
-    const Array output = network(x);
-    const Array loss = (*config_.loss)(output, y);
-    const Array correct = is_classification() ? sum(equal(argmax(output, -1), y)) : Array(0);
-    return Arrays{loss, correct};
-  });
-  auto [values, gradients] = value_and_gradients(batch.x, batch.y);
-  const OptimizerConfig& config = config_.optimizer;
-  if (config.clip_value > 0) gradients = optim::clip_by_value(gradients, config.clip_value);
-  if (config.clip_norm > 0)
-    gradients = optim::clip_by_global_norm(gradients, config.clip_norm).first;
   learning_rate_ = schedule_(state_.step);
-  optimizer_.update(network.named_parameters(), gradients, learning_rate_);
-
-  Arrays results = values;
-  for (const auto& [name, array] : network.named_parameters()) results.push_back(*array);
-  for (const auto& [name, array] : network.named_buffers()) results.push_back(*array);
-  for (const Array& array : optimizer_.state_arrays()) results.push_back(array);
-  eval(results);
-
-  const double loss = values[0].item<double>();
+  const auto [loss, correct] = step_.run(batch.x, batch.y, state_.step, learning_rate_);
   if (!std::isfinite(loss)) {
     fail(ErrorKind::kDiverged,
          "step {} (epoch {}, batch {}): the loss is {}; try a lower learning rate (it was {:g}) or "
@@ -190,7 +148,7 @@ void Trainer::train_step(const data::Batch& batch) {
   ++state_.batch;
   state_.samples += batch.size();
   state_.loss_sum += loss * static_cast<double>(batch.size());
-  state_.correct += values[1].item<int64_t>();
+  state_.correct += correct;
   timed_samples_ += batch.size();
   const Clock::time_point now = Clock::now();
   seconds_ += seconds_between(last_step_, now);
@@ -325,7 +283,7 @@ Checkpoint Trainer::checkpoint() const {
           setup_.normalization,
           std::string(data::name_of(dataset.info().task)),
           dataset.info().class_names,
-          optimizer_.state(),
+          step_.optimizer().state(),
           state_,
           fingerprint_,
           config_.to_yaml()};
@@ -368,7 +326,7 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
     fail(ErrorKind::kData, "{}: was trained on other data than {}", path, config_.data.path);
   }
   setup_.network->load_state(checkpoint.model);
-  optimizer_.load_state(checkpoint.optimizer);
+  step_.optimizer().load_state(checkpoint.optimizer);
   state_ = checkpoint.state;
   // The run may have ended between writing this checkpoint and naming it the best.
   const bool is_best = state_.best_epoch > 0 && state_.best_epoch == state_.epoch;

@@ -17,7 +17,6 @@
 #include <optional>
 #include <string>
 
-#include "optim/optimizer.h"
 #include "trainers/checkpoint.h"
 #include "trainers/evaluate.h"
 #include "trainers/loggers.h"
@@ -25,6 +24,7 @@
 #include "trainers/run_folder.h"
 #include "trainers/setup.h"
 #include "trainers/signals.h"
+#include "trainers/step.h"
 
 namespace mica::trainers {
 
@@ -70,7 +70,7 @@ class Trainer {
   Progress& progress_;
   const StopSignals& signals_;
   data::Loader loader_;
-  optim::Optimizer optimizer_;
+  TrainingStep step_;
   optim::Schedule schedule_;
   std::string monitor_;
   MetricsLog log_;

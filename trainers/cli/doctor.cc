@@ -12,6 +12,7 @@
 #include "core/cpu/measure.h"
 #include "core/runtime/parallel.h"
 #include "trainers/cli/cli.h"
+#include "trainers/machine.h"
 
 namespace mica::trainers {
 namespace {
@@ -66,28 +67,15 @@ Json facts() {
   return json;
 }
 
-struct Level {
-  const char* name;
-  const char* size;
-  size_t bytes;  // of each of three arrays, for a thread
-};
-// Well inside the first, second and third cache of current machines, and well outside of all.
-constexpr Level kLevels[] = {{"L1", "24 KiB a thread", 8 << 10},
-                             {"L2", "384 KiB a thread", 128 << 10},
-                             {"L3", "6 MiB a thread", 2 << 20},
-                             {"DRAM", "384 MiB", 0}};
-constexpr size_t kDramBytes = 128 << 20;
-
 // GFLOP/s and GB/s with the current number of threads.
 Json measure_all() {
+  const MachineRates rates = measure_machine();
   Json json;
-  json["threads"] = threads();
-  json["peak_gflops"] = measure_peak_flops() * 1e-9;
+  json["threads"] = rates.threads;
+  json["peak_gflops"] = rates.peak_flops * 1e-9;
   json["matmul_gflops"] = std::max(measure_matmul_flops(1024), measure_matmul_flops(2048)) * 1e-9;
-  for (const Level& level : kLevels) {
-    const size_t bytes =
-        level.bytes > 0 ? level.bytes * static_cast<size_t>(threads()) : kDramBytes;
-    json["bandwidth_gb_s"][level.name] = measure_bandwidth({2, 1, bytes}) * 1e-9;
+  for (size_t i = 0; i < kMemoryLevels.size(); ++i) {
+    json["bandwidth_gb_s"][kMemoryLevels[i].name] = rates.bandwidth[i] * 1e-9;
   }
   return json;
 }
@@ -106,7 +94,7 @@ void print_runs(const std::vector<Json>& runs) {
   print_row("peak (multiply-add in registers)", runs, Json::json_pointer("/peak_gflops"),
             "GFLOP/s");
   print_row("matmul (1024 or 2048 squared)", runs, Json::json_pointer("/matmul_gflops"), "GFLOP/s");
-  for (const Level& level : kLevels) {
+  for (const MemoryLevel& level : kMemoryLevels) {
     print_row(fmt::format("read 2, write 1 in {} ({})", level.name, level.size), runs,
               Json::json_pointer("/bandwidth_gb_s") / level.name, "GB/s");
   }

@@ -1,0 +1,51 @@
+#include "trainers/step.h"
+
+#include "core/eval/eval.h"
+#include "core/ops/elementwise.h"
+#include "core/ops/random.h"
+#include "core/ops/reduce.h"
+#include "data/sampler.h"
+#include "optim/clip.h"
+
+namespace mica::trainers {
+namespace {
+
+// Tells the random numbers of steps from those of shuffling and of initial weights.
+constexpr uint64_t kStepStream = 0x7374657073;
+
+}  // namespace
+
+TrainingStep::TrainingStep(const RunConfig& config, nn::Module& network, bool counts_correct)
+    : config_(config),
+      network_(network),
+      counts_correct_(counts_correct),
+      optimizer_(config.optimizer.rule->clone(), config.optimizer.groups) {}
+
+TrainingStep::Result TrainingStep::run(const Array& x, const Array& y, int64_t number,
+                                       double learning_rate) {
+  // What is random in a step depends on (seed, step) alone, so that a resumed run repeats it.
+  random::seed(data::random_word(static_cast<uint64_t>(config_.seed) ^ kStepStream,
+                                 static_cast<uint64_t>(number)));
+  const auto value_and_gradients =
+      nn::value_and_grad(network_, [&](const Array& input, const Array& target) {
+        const Array output = network_(input);
+        const Array loss = (*config_.loss)(output, target);
+        const Array correct = counts_correct_ ? sum(equal(argmax(output, -1), target)) : Array(0);
+        return Arrays{loss, correct};
+      });
+  auto [values, gradients] = value_and_gradients(x, y);
+  const OptimizerConfig& config = config_.optimizer;
+  if (config.clip_value > 0) gradients = optim::clip_by_value(gradients, config.clip_value);
+  if (config.clip_norm > 0)
+    gradients = optim::clip_by_global_norm(gradients, config.clip_norm).first;
+  optimizer_.update(network_.named_parameters(), gradients, learning_rate);
+
+  Arrays results = values;
+  for (const auto& [name, array] : network_.named_parameters()) results.push_back(*array);
+  for (const auto& [name, array] : network_.named_buffers()) results.push_back(*array);
+  for (const Array& array : optimizer_.state_arrays()) results.push_back(array);
+  eval(results);
+  return {values[0].item<double>(), values[1].item<int64_t>()};
+}
+
+}  // namespace mica::trainers
