@@ -5,6 +5,7 @@ namespace mica {
 KernelTable& cpu_kernels() {
   static KernelTable table = [] {
     KernelTable filled;
+    install_attention(filled);
     install_conv(filled);
     install_copy(filled);
     install_fused(filled);

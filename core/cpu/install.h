@@ -8,6 +8,7 @@
 
 namespace mica {
 
+void install_attention(KernelTable& table);
 void install_conv(KernelTable& table);
 void install_copy(KernelTable& table);
 void install_fused(KernelTable& table);

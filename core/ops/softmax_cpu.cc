@@ -55,6 +55,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 #include "core/cpu/partial_lanes.inc"
 
+// After what it uses.
+#include "core/ops/softmax_rows.inc"
+
 template <class T, class Each>
 HWY_INLINE void transform_row(const T* x, T* out, int64_t n, Each each) {
   const hn::ScalableTag<T> d;
@@ -62,85 +65,6 @@ HWY_INLINE void transform_row(const T* x, T* out, int64_t n, Each each) {
   int64_t i = 0;
   for (; i + lanes <= n; i += lanes) hn::StoreU(each(hn::LoadU(d, x + i)), d, out + i);
   if (i < n) store_first(d, each(load_first(d, x + i, n - i, T(0))), out + i, n - i);
-}
-
-// Calls each(vector, slot, first element) along a row, `fill` standing in lanes beyond it. Slots
-// number four vectors side by side, so that four sums or maxima may run next to each other.
-template <class T, class Each>
-HWY_INLINE void along_row(const T* x, int64_t n, T fill, Each each) {
-  const hn::ScalableTag<T> d;
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  int64_t i = 0;
-  for (; i + 4 * lanes <= n; i += 4 * lanes) {
-    for (int slot = 0; slot < 4; ++slot) {
-      each(hn::LoadU(d, x + i + slot * lanes), slot, i + slot * lanes);
-    }
-  }
-  for (; i + lanes <= n; i += lanes) each(hn::LoadU(d, x + i), 0, i);
-  if (i < n) each(load_first(d, x + i, n - i, fill), 0, i);
-}
-
-// NaN does not count.
-template <class T>
-HWY_INLINE T row_max(const T* x, int64_t n) {
-  const hn::ScalableTag<T> d;
-  const T lowest = -std::numeric_limits<T>::infinity();
-  const auto start = hn::Set(d, lowest);
-  hn::Vec<decltype(d)> best[4] = {start, start, start, start};
-  const auto larger = [](auto v, auto held)
-                          HWY_ATTR { return hn::IfThenElse(hn::Gt(v, held), v, held); };
-  along_row(x, n, lowest,
-            [&](auto v, int slot, int64_t) HWY_ATTR { best[slot] = larger(v, best[slot]); });
-  return hn::GetLane(hn::MaxOfLanes(d, larger(larger(best[0], best[1]), larger(best[2], best[3]))));
-}
-
-// exp(x) for x <= 0; NaN for NaN (Highway's Exp would give 0) and for what is above 0 by rounding,
-// about 1. In float32, 0 where the result would be subnormal; otherwise within 2 units in the last
-// place. Reduction and polynomial are those of Cephes' expf (S. L. Moshier).
-template <class D>
-HWY_INLINE hn::Vec<D> exp_of_negative(D d, hn::Vec<D> x) {
-  if constexpr (sizeof(hn::TFromD<D>) == 8) {
-    return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
-  } else {
-    const hn::RebindToSigned<D> whole;
-    // Adding 1.5 * 2^23 leaves the exponent in the lowest bits.
-    const auto turner = hn::Set(d, 12582912.0f);
-    const auto turned = hn::MulAdd(x, hn::Set(d, 1.44269504f), turner);
-    const auto exponent = hn::Sub(turned, turner);
-    auto r = hn::NegMulAdd(exponent, hn::Set(d, 0.693359375f), x);
-    r = hn::NegMulAdd(exponent, hn::Set(d, -2.12194440e-4f), r);
-    auto y = hn::MulAdd(hn::Set(d, 1.9875691500e-4f), r, hn::Set(d, 1.3981999507e-3f));
-    y = hn::MulAdd(y, r, hn::Set(d, 8.3334519073e-3f));
-    y = hn::MulAdd(y, r, hn::Set(d, 4.1665795894e-2f));
-    y = hn::MulAdd(y, r, hn::Set(d, 1.6666665459e-1f));
-    y = hn::MulAdd(y, r, hn::Set(d, 5.0000001201e-1f));
-    y = hn::Add(hn::MulAdd(y, hn::Mul(r, r), r), hn::Set(d, 1.0f));
-    const auto bits =
-        hn::Add(hn::ShiftLeft<23>(hn::BitCast(whole, turned)), hn::Set(whole, int32_t{127} << 23));
-    y = hn::Mul(y, hn::BitCast(d, bits));
-    return hn::IfThenZeroElse(hn::Lt(x, hn::Set(d, -87.33654f)), y);
-  }
-}
-
-// Sum of exp(x - shift) with shift no less than any x; the terms go to `out` unless it is null.
-template <class T>
-HWY_INLINE T row_exp(const T* x, T shift, T* out, int64_t n) {
-  const hn::ScalableTag<T> d;
-  const auto shifts = hn::Set(d, shift);
-  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
-  hn::Vec<decltype(d)> sums[4] = {hn::Zero(d), hn::Zero(d), hn::Zero(d), hn::Zero(d)};
-  along_row(x, n, T(0), [&](auto v, int slot, int64_t i) HWY_ATTR {
-    auto e = exp_of_negative(d, hn::Sub(v, shifts));
-    if (n - i < lanes) {
-      e = hn::IfThenElseZero(hn::FirstN(d, static_cast<size_t>(n - i)), e);
-      if (out != nullptr) store_first(d, e, out + i, n - i);
-    } else if (out != nullptr) {
-      hn::StoreU(e, d, out + i);
-    }
-    sums[slot] = hn::Add(sums[slot], e);
-  });
-  return hn::GetLane(
-      hn::SumOfLanes(d, hn::Add(hn::Add(sums[0], sums[1]), hn::Add(sums[2], sums[3]))));
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/ops/attention.h"
 #include "core/ops/conv.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
@@ -151,10 +152,38 @@ void add_pool(Samples& samples) {
   }
 }
 
+void add_attention(Samples& samples) {
+  for (const bool causal : {false, true}) {
+    const double scale = 0.7;
+    samples.push_back(
+        {fmt::format("attention causal={}", causal),
+         [=](const Arrays& in) {
+           return scaled_dot_product_attention(in[0], in[1], in[2],
+                                               {.scale = scale, .causal = causal});
+         },
+         {normals({2, 4, 3}, 1), normals({2, 5, 3}, 2), normals({2, 5, 2}, 3)},
+         [=](const Tensors& in) {
+           return generate({2, 4, 2}, [&](const Shape& at) {
+             double total = 0, weighted = 0;
+             for (int64_t j = 0; j < (causal ? at[1] + 1 : 5); ++j) {
+               double score = 0;
+               for (int64_t d = 0; d < 3; ++d) {
+                 score += scale * in[0].at({at[0], at[1], d}) * in[1].at({at[0], j, d});
+               }
+               total += std::exp(score);
+               weighted += std::exp(score) * in[2].at({at[0], j, at[2]});
+             }
+             return weighted / total;
+           });
+         }});
+  }
+}
+
 }  // namespace
 
 std::vector<Sample> product_samples() {
   Samples samples;
+  add_attention(samples);
   add_matmul(samples);
   add_conv(samples);
   add_pool(samples);
