@@ -69,7 +69,7 @@ class SmallVector {
   operator std::span<const T>() const { return {data_, size_}; }
 
   void push_back(T value) {
-    reserve(size_ + 1);
+    if (size_ == capacity_) grow(size_ + 1);
     std::construct_at(data_ + size_, std::move(value));
     ++size_;
   }
@@ -81,11 +81,19 @@ class SmallVector {
   void resize(size_t count, const T& value = T()) {
     reserve(count);
     while (size_ > count) pop_back();
-    while (size_ < count) push_back(value);
+    std::uninitialized_fill(data_ + size_, data_ + count, value);
+    size_ = count;
   }
   template <std::input_iterator It>
   void append(It first, It last) {
-    for (; first != last; ++first) push_back(*first);
+    if constexpr (std::forward_iterator<It>) {
+      const auto count = static_cast<size_t>(std::distance(first, last));
+      reserve(size_ + count);
+      std::uninitialized_copy(first, last, data_ + size_);
+      size_ += count;
+    } else {
+      for (; first != last; ++first) push_back(*first);
+    }
   }
   T* insert(const T* where, T value) {
     const size_t at = static_cast<size_t>(where - data_);
@@ -105,15 +113,7 @@ class SmallVector {
     return data_ + at;
   }
   void reserve(size_t count) {
-    if (count <= capacity_) return;
-    const size_t capacity = std::max(count, 2 * capacity_);
-    T* grown = std::allocator<T>().allocate(capacity);
-    std::uninitialized_move(begin(), end(), grown);
-    const size_t size = size_;
-    release();
-    data_ = grown;
-    size_ = size;
-    capacity_ = capacity;
+    if (count > capacity_) grow(count);
   }
 
   friend bool operator==(const SmallVector& a, const SmallVector& b) {
@@ -123,6 +123,16 @@ class SmallVector {
  private:
   T* local() { return reinterpret_cast<T*>(inline_); }
 
+  void grow(size_t count) {
+    const size_t capacity = std::max(count, 2 * capacity_);
+    T* grown = std::allocator<T>().allocate(capacity);
+    std::uninitialized_move(begin(), end(), grown);
+    const size_t size = size_;
+    release();
+    data_ = grown;
+    size_ = size;
+    capacity_ = capacity;
+  }
   void release() {
     clear();
     if (data_ != local()) std::allocator<T>().deallocate(data_, capacity_);
@@ -132,7 +142,8 @@ class SmallVector {
   // REQUIRES: this holds nothing.
   void take(SmallVector&& other) {
     if (other.data_ == other.local()) {
-      for (T& item : other) push_back(std::move(item));
+      std::uninitialized_move(other.begin(), other.end(), data_);
+      size_ = other.size_;
       other.clear();
       return;
     }

@@ -4,7 +4,9 @@
 
 namespace mica {
 
-Arrays apply_all(std::shared_ptr<const Op> op, const Arrays& inputs) {
+namespace {
+
+Node* make_node(std::shared_ptr<const Op> op, Arrays inputs) {
   SmallVector<Spec, 3> specs;
   bool tracer = false;
   for (const Array& input : inputs) {
@@ -15,16 +17,22 @@ Arrays apply_all(std::shared_ptr<const Op> op, const Arrays& inputs) {
   auto node = std::make_unique<Node>();
   node->specs = op->infer(specs);
   node->op = std::move(op);
-  node->inputs = inputs;
+  node->inputs = std::move(inputs);
   node->tracer = tracer;
-  Node* raw = node.release();
+  return node.release();
+}
+
+}  // namespace
+
+Arrays apply_all(std::shared_ptr<const Op> op, Arrays inputs) {
+  Node* node = make_node(std::move(op), std::move(inputs));
   Arrays outputs;
-  for (uint32_t i = 0; i < raw->specs.size(); ++i) outputs.push_back(Array(raw, i));
+  for (uint32_t i = 0; i < node->specs.size(); ++i) outputs.push_back(Array(node, i));
   return outputs;
 }
 
-Array apply(std::shared_ptr<const Op> op, const Arrays& inputs) {
-  return apply_all(std::move(op), inputs)[0];
+Array apply(std::shared_ptr<const Op> op, Arrays inputs) {
+  return Array(make_node(std::move(op), std::move(inputs)), 0);
 }
 
 }  // namespace mica

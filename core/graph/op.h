@@ -90,18 +90,20 @@ class OpWith : public Base {
 };
 
 /// Adds a node to the graph. Returns its outputs.
-Arrays apply_all(std::shared_ptr<const Op> op, const Arrays& inputs);
+Arrays apply_all(std::shared_ptr<const Op> op, Arrays inputs);
 /// The same for an op with one output.
-Array apply(std::shared_ptr<const Op> op, const Arrays& inputs);
+Array apply(std::shared_ptr<const Op> op, Arrays inputs);
 
 template <class T>
-  requires std::derived_from<T, Op> Array apply(T op, const Arrays& inputs) {
+  requires std::derived_from<T, Op> Array apply(T op, Arrays inputs) {
     // Qualified, or argument-dependent lookup would prefer std::apply.
-    return mica::apply(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))), inputs);
+    return mica::apply(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))),
+                       std::move(inputs));
   }
 template <class T>
-  requires std::derived_from<T, Op> Arrays apply_all(T op, const Arrays& inputs) {
-    return apply_all(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))), inputs);
+  requires std::derived_from<T, Op> Arrays apply_all(T op, Arrays inputs) {
+    return apply_all(std::shared_ptr<const Op>(std::make_shared<const T>(std::move(op))),
+                     std::move(inputs));
   }
 
 }  // namespace mica

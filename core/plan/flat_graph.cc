@@ -1,7 +1,8 @@
 #include "core/plan/flat_graph.h"
 
 #include <algorithm>
-#include <unordered_map>
+
+#include "core/base/pointer_map.h"
 
 namespace mica {
 namespace {
@@ -10,99 +11,111 @@ class Tracer {
  public:
   Trace run(const Arrays& roots) {
     for (const Array& root : roots) walk(root.node());
-    for (const Array& root : roots) seen_.at(root.node()).wanted = true;
-    for (Node* node : order_) {
-      const Seen& seen = seen_.at(node);
-      const bool held = node->references.load(std::memory_order_relaxed) > seen.references;
-      if (held || seen.wanted) want(node, seen);
+    for (const Array& root : roots) seen_of(root).wanted = true;
+    for (const int number : order_) {
+      const Seen& seen = seen_[static_cast<size_t>(number)];
+      const int held = seen.node->references.load(std::memory_order_relaxed);
+      if (held > seen.references || seen.wanted) want(seen);
     }
     return std::move(trace_);
   }
 
  private:
   struct Seen {
-    int references = 0;  // from inside the graph
+    Node* node;
+    int references = 0;      // from inside the graph
+    size_t first_value = 0;  // in values_, one for each output
     bool wanted = false;
-    SmallVector<int, 1> values;
   };
   struct Frame {
-    Node* node;
+    int number;
     size_t next_input;
   };
 
+  Seen& seen_of(const Array& array) {
+    return seen_[static_cast<size_t>(numbers_.find(array.node()))];
+  }
+
   // Inputs first, without recursion.
   void walk(Node* root) {
-    std::vector<Frame> stack;
-    if (enter(root)) stack.push_back({root, 0});
-    while (!stack.empty()) {
-      Frame& frame = stack.back();
-      if (frame.next_input < frame.node->inputs.size()) {
-        Node* input = frame.node->inputs[frame.next_input++].node();
-        if (enter(input)) stack.push_back({input, 0});
+    if (enter(root)) stack_.push_back({last_seen(), 0});
+    while (!stack_.empty()) {
+      Frame& frame = stack_.back();
+      const Node* node = seen_[static_cast<size_t>(frame.number)].node;
+      if (frame.next_input < node->inputs.size()) {
+        if (enter(node->inputs[frame.next_input++].node())) stack_.push_back({last_seen(), 0});
         continue;
       }
-      Node* node = frame.node;
-      stack.pop_back();
-      leave(node);
+      const int number = frame.number;
+      stack_.pop_back();
+      leave(number);
     }
   }
+
+  int last_seen() const { return static_cast<int>(seen_.size()) - 1; }
 
   // True for a pending node that is met for the first time.
   bool enter(Node* node) {
-    const auto [at, fresh] = seen_.try_emplace(node);
-    if (!fresh) return false;
+    const auto [number, is_new] = numbers_.insert(node, static_cast<int>(seen_.size()));
+    if (!is_new) return false;
+    seen_.push_back({node});
     if (!node->is_evaluated()) return true;
-    add_leaf(node, at->second);
+    add_leaf(seen_.back());
     return false;
   }
 
-  void add_leaf(Node* node, Seen& seen) {
-    for (uint32_t i = 0; i < node->specs.size(); ++i) {
+  void add_leaf(Seen& seen) {
+    seen.first_value = values_.size();
+    for (uint32_t i = 0; i < seen.node->specs.size(); ++i) {
       const int value = static_cast<int>(trace_.graph.specs.size());
-      trace_.graph.specs.push_back(node->specs[i]);
+      trace_.graph.specs.push_back(seen.node->specs[i]);
       trace_.graph.leaves.push_back(value);
-      trace_.graph.leaf_strides.push_back(node->values[i].strides);
-      trace_.leaves.push_back(Array(node, i));
-      seen.values.push_back(value);
+      trace_.graph.leaf_strides.push_back(seen.node->values[i].strides);
+      trace_.leaves.push_back(Array(seen.node, i));
+      values_.push_back(value);
     }
   }
 
-  void leave(Node* node) {
-    FlatNode flat;
+  void leave(int number) {
+    Node* node = seen_[static_cast<size_t>(number)].node;
+    SmallVector<int, 3> inputs;
     for (const Array& input : node->inputs) {
-      Seen& seen = seen_.at(input.node());
-      ++seen.references;
-      flat.inputs.push_back(seen.values[input.index()]);
+      Seen& from = seen_of(input);
+      ++from.references;
+      inputs.push_back(values_[from.first_value + input.index()]);
     }
-    Seen& seen = seen_.at(node);
-    order_.push_back(node);
+    order_.push_back(number);
+    seen_[static_cast<size_t>(number)].first_value = values_.size();
     if (node->op->forwarded_input(0) >= 0) {
       for (size_t i = 0; i < node->specs.size(); ++i) {
-        const int input = node->op->forwarded_input(static_cast<int>(i));
-        seen.values.push_back(flat.inputs[static_cast<size_t>(input)]);
+        values_.push_back(
+            inputs[static_cast<size_t>(node->op->forwarded_input(static_cast<int>(i)))]);
       }
       return;
     }
-    flat.op = node->op;
-    flat.first_output = static_cast<int>(trace_.graph.specs.size());
-    flat.output_count = static_cast<int>(node->specs.size());
+    FlatGraph& graph = trace_.graph;
+    const int first_output = static_cast<int>(graph.specs.size());
+    graph.nodes.push_back(
+        {node->op, std::move(inputs), first_output, static_cast<int>(node->specs.size())});
     for (size_t i = 0; i < node->specs.size(); ++i) {
-      seen.values.push_back(flat.first_output + static_cast<int>(i));
-      trace_.graph.specs.push_back(node->specs[i]);
+      values_.push_back(first_output + static_cast<int>(i));
+      graph.specs.push_back(node->specs[i]);
     }
-    trace_.graph.nodes.push_back(std::move(flat));
   }
 
-  void want(Node* node, const Seen& seen) {
-    for (uint32_t i = 0; i < node->specs.size(); ++i) {
-      trace_.graph.outputs.push_back(seen.values[i]);
-      trace_.outputs.push_back({node, i});
+  void want(const Seen& seen) {
+    for (uint32_t i = 0; i < seen.node->specs.size(); ++i) {
+      trace_.graph.outputs.push_back(values_[seen.first_value + i]);
+      trace_.outputs.push_back({seen.node, i});
     }
   }
 
   Trace trace_;
-  std::unordered_map<Node*, Seen> seen_;
-  std::vector<Node*> order_;
+  PointerMap numbers_;  // of nodes, in seen_
+  std::vector<Seen> seen_;
+  std::vector<int> values_;
+  std::vector<int> order_;  // pending nodes, inputs first
+  std::vector<Frame> stack_;
 };
 
 void hash_lengths(size_t& seed, const Shape& lengths) {

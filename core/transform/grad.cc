@@ -1,7 +1,6 @@
 #include "core/transform/grad.h"
 
-#include <unordered_map>
-
+#include "core/base/pointer_map.h"
 #include "core/graph/node.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
@@ -14,13 +13,16 @@ namespace {
 // The part of a graph that a reverse walk goes through, inputs before users.
 struct Tape {
   std::vector<Node*> order;
-  std::unordered_map<Node*, size_t> index;
+  PointerMap index;  // in order
   std::vector<char> depends;  // on one of the arguments
+
+  bool depends_on_arguments(int number) const {
+    return number >= 0 && depends[static_cast<size_t>(number)] != 0;
+  }
 };
 
 bool leads_on(const Node* node, const Tape& tape) {
-  return node->tracer && node->op != nullptr &&
-         tape.index.find(const_cast<Node*>(node)) == tape.index.end();
+  return node->tracer && node->op != nullptr && tape.index.find(node) < 0;
 }
 
 void walk(Node* root, Tape& tape) {
@@ -40,11 +42,10 @@ void walk(Node* root, Tape& tape) {
     }
     Node* node = frame.node;
     stack.pop_back();
-    if (!tape.index.emplace(node, tape.order.size()).second) continue;
+    if (!tape.index.insert(node, static_cast<int>(tape.order.size())).second) continue;
     bool depends = false;
     for (const Array& input : node->inputs) {
-      const auto found = tape.index.find(input.node());
-      depends = depends || (found != tape.index.end() && tape.depends[found->second]);
+      depends = depends || tape.depends_on_arguments(tape.index.find(input.node()));
     }
     tape.order.push_back(node);
     tape.depends.push_back(depends);
@@ -55,7 +56,7 @@ void walk(Node* root, Tape& tape) {
 Tape make_tape(const Arrays& arguments, const Arrays& outputs) {
   Tape tape;
   for (const Array& argument : arguments) {
-    tape.index.emplace(argument.node(), tape.order.size());
+    tape.index.insert(argument.node(), static_cast<int>(tape.order.size()));
     tape.order.push_back(argument.node());
     tape.depends.push_back(1);
   }
@@ -78,9 +79,9 @@ void step_back(const Tape& tape, Node* node, Arrays& g, std::vector<Arrays>& cot
   MICA_ASSERT(back.size() == node->inputs.size());
   for (size_t i = 0; i < back.size(); ++i) {
     const Array& input = node->inputs[i];
-    const auto found = tape.index.find(input.node());
-    if (!back[i].defined() || found == tape.index.end() || !tape.depends[found->second]) continue;
-    Arrays& totals = cotangents[found->second];
+    const int found = tape.index.find(input.node());
+    if (!back[i].defined() || !tape.depends_on_arguments(found)) continue;
+    Arrays& totals = cotangents[static_cast<size_t>(found)];
     totals.resize(input.node()->specs.size());
     accumulate(totals[input.index()], back[i]);
   }
@@ -91,9 +92,9 @@ Arrays pullback(const Arrays& arguments, const Arrays& outputs, const Arrays& ou
   const Tape tape = make_tape(arguments, outputs);
   std::vector<Arrays> cotangents(tape.order.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
-    const auto found = tape.index.find(outputs[i].node());
-    if (found == tape.index.end()) continue;
-    Arrays& totals = cotangents[found->second];
+    const int found = tape.index.find(outputs[i].node());
+    if (found < 0) continue;
+    Arrays& totals = cotangents[static_cast<size_t>(found)];
     totals.resize(outputs[i].node()->specs.size());
     accumulate(totals[outputs[i].index()], output_cotangents[i]);
   }
