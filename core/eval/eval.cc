@@ -21,6 +21,30 @@ void forget_graph(Node* node) {
   if (node->op != nullptr && !TracingScope::is_active()) node->detach();
 }
 
+// What a failed evaluation leaves behind of an array that was given up to it.
+class Lost final : public OpWith<Lost> {
+ public:
+  static constexpr std::string_view kName = "an array that a failed evaluation has overwritten";
+  NO_FIELDS(Lost)
+  Specs infer(std::span<const Spec>) const override { return {}; }
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
+};
+
+void give_up_dying_leaves(const FlatGraph& graph, const std::vector<Array>& leaves) {
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (!graph.leaf_dies[i]) continue;
+    Node* node = leaves[i].node();
+    node->values.clear();
+    node->op = std::make_shared<const Lost>();
+  }
+}
+
+// Totals that a loop adds to and never reads are computed now and then (node.h, kMostDepth).
+void limit_depth_of_graphs() {
+  static const bool once = (set_depth_handler([](const Array& deep) { eval(deep); }), true);
+  (void)once;
+}
+
 void publish(const Trace& trace, PlanRun& run, const EventPtr& pending) {
   const bool tracing = TracingScope::is_active();
   for (size_t i = 0; i < trace.outputs.size(); ++i) {
@@ -87,13 +111,19 @@ To convert(From value) {
 }  // namespace
 
 void eval(const Arrays& arrays) {
+  limit_depth_of_graphs();
   const Arrays pending = still_pending(arrays);
   if (!pending.empty()) {
     Trace trace = trace_graph(pending);
     for (const Array& leaf : trace.leaves) wait_for(leaf.node());
     const auto plan = find_plan(trace.graph);
-    PlanRun run = plan->prepare(trace.leaves);
-    plan->execute(run);
+    PlanRun run = plan->prepare(std::move(trace.leaves));
+    try {
+      plan->execute(run);
+    } catch (...) {
+      give_up_dying_leaves(trace.graph, run.leaves);
+      throw;
+    }
     publish(trace, run, nullptr);
   }
   for (const Array& array : arrays) wait_for(array.node());

@@ -128,6 +128,51 @@ Array make_leaf(const Spec& spec, Value value) {
   return Array(node.release(), 0);
 }
 
+// A thread keeps the memory of some nodes. Blocks may move from thread to thread on the way.
+namespace {
+
+class NodeMemory {
+ public:
+  ~NodeMemory() {
+    for (void* block : free_) ::operator delete(block);
+    is_gone = true;
+  }
+  void* take() {
+    if (free_.empty()) return ::operator new(sizeof(Node));
+    void* block = free_.back();
+    free_.pop_back();
+    return block;
+  }
+  void give(void* block) {
+    if (free_.size() == kMostBlocks)
+      ::operator delete(block);
+    else
+      free_.push_back(block);
+  }
+
+  // Arrays in static or thread-local storage may outlive this object.
+  static thread_local bool is_gone;
+
+ private:
+  static constexpr size_t kMostBlocks = 4096;
+  std::vector<void*> free_;
+};
+
+thread_local bool NodeMemory::is_gone = false;
+thread_local NodeMemory node_memory;
+
+}  // namespace
+
+void* Node::operator new(size_t bytes) {
+  if (NodeMemory::is_gone) return ::operator new(bytes);
+  return node_memory.take();
+}
+
+void Node::operator delete(void* memory) noexcept {
+  if (NodeMemory::is_gone) return ::operator delete(memory);
+  node_memory.give(memory);
+}
+
 void Node::detach() {
   op.reset();
   inputs.clear();

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <typeindex>
 #include <unordered_map>
@@ -43,8 +44,17 @@ enum class InputLayout {
   kMatrix,      // the last two axes each have stride 1 or a full line's length, one of them 1
 };
 
+/// What a kernel works out once for a step of a plan, so that running it again costs little. Shapes,
+/// dtypes and strides of the operands are those it was prepared with; only addresses change.
+class PreparedKernel {
+ public:
+  virtual ~PreparedKernel() = default;
+  virtual void run(Inputs in, Outputs out) const = 0;
+};
+
 struct Kernel {
   void (*run)(void* typed, const Op& op, Inputs in, Outputs out) = nullptr;
+  std::unique_ptr<const PreparedKernel> (*prepare)(const Op& op, Inputs in, Outputs out) = nullptr;
   void* typed = nullptr;
   InputLayout layout = InputLayout::kContiguous;
 };
@@ -57,7 +67,17 @@ class KernelTable {
       reinterpret_cast<void (*)(const T&, Inputs, Outputs)>(typed)(static_cast<const T&>(op), in,
                                                                    out);
     };
-    kernels_[std::type_index(typeid(T))] = {call, reinterpret_cast<void*>(kernel), layout};
+    kernels_[std::type_index(typeid(T))] = {call, nullptr, reinterpret_cast<void*>(kernel), layout};
+  }
+  /// For a class P derived from PreparedKernel, made as P(const T& op, Inputs in, Outputs out) with
+  /// operands that have no addresses yet. The op lives longer than P.
+  template <class T, class P>
+  void add_prepared(InputLayout layout) {
+    const auto prepare = [](const Op& op, Inputs in, Outputs out) {
+      return std::unique_ptr<const PreparedKernel>(
+          std::make_unique<const P>(static_cast<const T&>(op), in, out));
+    };
+    kernels_[std::type_index(typeid(T))] = {nullptr, prepare, nullptr, layout};
   }
   /// Throws "no cpu kernel for sort" when there is none.
   const Kernel& find(const Op& op) const;

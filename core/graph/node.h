@@ -27,6 +27,7 @@ struct Value {
 class Node {
  public:
   std::atomic<int32_t> references{0};
+  int32_t depth = 0;    // pending nodes on the longest way to a leaf, when it was built
   bool weak = false;    // a C++ number without a type of its own
   bool tracer = false;  // depends on an argument of a function under differentiation
   std::shared_ptr<const Op> op;
@@ -43,7 +44,18 @@ class Node {
   bool is_evaluated() const { return !values.empty(); }
   /// Drops op and inputs of an evaluated node.
   void detach();
+
+  // Nodes come and go in every step, so that their memory is kept at hand.
+  static void* operator new(size_t bytes);
+  static void operator delete(void* memory) noexcept;
 };
+
+/// Called with every new node that has kMostDepth pending nodes below it and is built outside of
+/// derivatives, to evaluate it: a total that a loop adds to and never reads would otherwise keep
+/// everything it was computed from. Set by core/eval; null does nothing.
+constexpr int32_t kMostDepth = 4096;
+using DepthHandler = void (*)(const Array& deep);
+void set_depth_handler(DepthHandler handler);
 
 /// A leaf around existing bytes.
 Array make_leaf(const Spec& spec, Value value);

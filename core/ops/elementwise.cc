@@ -206,8 +206,8 @@ Arrays Where::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
 }
 
 Array astype(const Array& x, Dtype dtype) {
-  if (x.is_weak() && x.shape().empty()) return Array::scalar(x.node()->weak_value, dtype);
   if (x.dtype() == dtype) return x;
+  if (x.is_weak() && x.shape().empty()) return Array::scalar(x.node()->weak_value, dtype);
   if (is_complex(x.dtype()))
     fail("[astype] complex64 has no {} value: take real() or abs()", dtype);
   static const auto ops = [] {

@@ -41,14 +41,13 @@ constexpr int64_t kCachedBytes = int64_t{32} << 20;
 struct InputReader {
   enum class Mode : uint8_t { kDirect, kScalar, kPeriodic, kStrided };
   Mode mode;
-  const std::byte* data;
   size_t item;
   Shape shape;  // without axes that lie behind each other, for kStrided
   Strides strides;
-  int64_t period = 0;               // for kPeriodic
-  std::vector<std::byte> repeated;  // the row, often enough to find any tile in it
+  int64_t period = 0;      // for kPeriodic
+  size_t repetitions = 0;  // of the row, enough to find any tile in them
 
-  InputReader(const Operand& in, int64_t tile) : data(in.data), item(size_of(in.dtype)) {
+  InputReader(const Operand& in, int64_t tile) : item(size_of(in.dtype)) {
     const bool scalar =
         std::ranges::all_of(in.strides, [](int64_t s) { return s == 0; }) || in.size() == 1;
     if (scalar)
@@ -58,17 +57,18 @@ struct InputReader {
     else
       collapse(in);
     const bool row = mode == Mode::kStrided && shape.size() == 2 && strides[0] == 0;
-    if (row && strides[1] == 1 && shape[1] <= tile) repeat(tile);
-  }
-
-  void repeat(int64_t tile) {
+    if (!row || strides[1] != 1 || shape[1] > tile) return;
     mode = Mode::kPeriodic;
     period = shape[1];
+    repetitions = static_cast<size_t>(tile / period) + 2;
+  }
+
+  // The repeated row, for kPeriodic.
+  std::vector<std::byte> repeat(const std::byte* data) const {
     const size_t row = static_cast<size_t>(period) * item;
-    repeated.resize((static_cast<size_t>(tile / period) + 2) * row);
-    for (size_t at = 0; at < repeated.size(); at += row) {
-      std::memcpy(repeated.data() + at, data, row);
-    }
+    std::vector<std::byte> repeated(repetitions * row);
+    for (size_t i = 0; i < repetitions; ++i) std::memcpy(repeated.data() + i * row, data, row);
+    return repeated;
   }
 
   void collapse(const Operand& in) {
@@ -86,7 +86,7 @@ struct InputReader {
   }
 
   template <class T>
-  void gather(int64_t begin, int64_t count, T* out) const {
+  void gather(const std::byte* data, int64_t begin, int64_t count, T* out) const {
     const size_t last = shape.size() - 1;
     Shape index(shape.size());
     int64_t offset = 0;
@@ -118,21 +118,20 @@ struct InputReader {
     }
   }
 
-  void fill(int64_t begin, int64_t count, std::byte* tile) const {
-    if (mode == Mode::kScalar) begin = 0;
+  void fill(const std::byte* data, int64_t begin, int64_t count, std::byte* tile) const {
     switch (item) {
-      case 1: return fill_typed(begin, count, reinterpret_cast<uint8_t*>(tile));
-      case 2: return fill_typed(begin, count, reinterpret_cast<uint16_t*>(tile));
-      case 4: return fill_typed(begin, count, reinterpret_cast<uint32_t*>(tile));
-      default: return fill_typed(begin, count, reinterpret_cast<uint64_t*>(tile));
+      case 1: return fill_typed(data, begin, count, reinterpret_cast<uint8_t*>(tile));
+      case 2: return fill_typed(data, begin, count, reinterpret_cast<uint16_t*>(tile));
+      case 4: return fill_typed(data, begin, count, reinterpret_cast<uint32_t*>(tile));
+      default: return fill_typed(data, begin, count, reinterpret_cast<uint64_t*>(tile));
     }
   }
   template <class T>
-  void fill_typed(int64_t begin, int64_t count, T* tile) const {
+  void fill_typed(const std::byte* data, int64_t begin, int64_t count, T* tile) const {
     if (mode == Mode::kScalar)
       std::fill_n(tile, count, *reinterpret_cast<const T*>(data));
     else
-      gather(begin, count, tile);
+      gather(data, begin, count, tile);
   }
 };
 
@@ -144,10 +143,10 @@ struct Call {
   int result = 0;
 };
 
-class Interpreter {
+class Interpreter final : public PreparedKernel {
  public:
   Interpreter(const Fused& op, Inputs in, Outputs out)
-      : op_(op), out_(out), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
+      : op_(op), count_(size_of(op.shape)), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
     for (const Operand& input : in) readers_.emplace_back(input, tile_);
     const int first = static_cast<int>(in.size());
     filled_.assign(in.size(), false);
@@ -166,19 +165,42 @@ class Interpreter {
       call.result = first + static_cast<int>(calls_.size());
       calls_.push_back(call);
     }
-    choose_streamed(in);
+    moves_much_ = moved_bytes(in, out) > kCachedBytes;
     if (calls_.size() >= kCallsToPrefetch) {
       const auto calls = static_cast<int64_t>(calls_.size());
       prefetched_ = (tile_ + calls - 1) / calls;
     }
   }
 
-  void run(int64_t count) {
-    parallel_for(count, tile_ * kTilesPerTask,
-                 [&](int64_t begin, int64_t end) { run_task(begin, end); });
+  void run(Inputs in, Outputs out) const override {
+    Execution execution = {in, out, {}, {}};
+    execution.rows.resize(in.size());
+    for (size_t i = 0; i < in.size(); ++i) {
+      const InputReader& reader = readers_[i];
+      if (reader.mode != InputReader::Mode::kPeriodic) continue;
+      execution.rows[i] = reader.repeat(in[i].data);
+    }
+    for (const Operand& result : out) {
+      const bool in_place =
+          std::ranges::any_of(in, [&](const Operand& input) { return input.data == result.data; });
+      execution.streamed.push_back(moves_much_ && !in_place);
+    }
+    parallel_for(count_, tile_ * kTilesPerTask,
+                 [&](int64_t begin, int64_t end) { run_task(execution, begin, end); });
   }
 
  private:
+  struct Execution {
+    Inputs in;
+    Outputs out;
+    SmallVector<std::vector<std::byte>, 8> rows;  // by input: the repeated row, for kPeriodic
+    SmallVector<char, 8> streamed;                // by output: written past the caches
+
+    std::byte* result(size_t k, int64_t begin) const {
+      return out[k].data + begin * static_cast<int64_t>(size_of(out[k].dtype));
+    }
+  };
+
   bool is_scalar(int value) const {
     const auto at = static_cast<size_t>(value);
     return at < readers_.size() && readers_[at].mode == InputReader::Mode::kScalar;
@@ -201,23 +223,21 @@ class Interpreter {
     return fixed;
   }
 
-  void choose_streamed(Inputs in) {
+  int64_t moved_bytes(Inputs in, Outputs out) const {
     int64_t moved = 0;
     for (size_t i = 0; i < in.size(); ++i) {
       if (is_scalar(static_cast<int>(i))) continue;
       moved += in[i].size() * static_cast<int64_t>(size_of(in[i].dtype));
     }
-    for (const Operand& out : out_) moved += out.size() * static_cast<int64_t>(size_of(out.dtype));
-    for (const Operand& out : out_) {
-      const bool in_place =
-          std::ranges::any_of(in, [&](const Operand& input) { return input.data == out.data; });
-      streamed_.push_back(moved > kCachedBytes && !in_place);
+    for (const Operand& result : out) {
+      moved += result.size() * static_cast<int64_t>(size_of(result.dtype));
     }
+    return moved;
   }
 
-  void run_task(int64_t begin, int64_t end) const {
+  void run_task(const Execution& execution, int64_t begin, int64_t end) const {
     thread_local std::vector<std::byte> scratch;
-    const size_t slots_needed = static_cast<size_t>(op_.slot_count) + out_.size();
+    const size_t slots_needed = static_cast<size_t>(op_.slot_count) + execution.out.size();
     const size_t needed = slots_needed * kSlotBytes + 64;
     if (scratch.size() < needed) scratch.resize(needed);
     const auto address = reinterpret_cast<uintptr_t>(scratch.data());
@@ -230,34 +250,36 @@ class Interpreter {
     for (size_t i = 0; i < readers_.size(); ++i) {
       if (readers_[i].mode != InputReader::Mode::kScalar) continue;
       if (filled_[i])
-        readers_[i].fill(0, std::min(tile_, end - begin), at[i]);
+        readers_[i].fill(execution.in[i].data, 0, std::min(tile_, end - begin), at[i]);
       else
-        at[i] = const_cast<std::byte*>(readers_[i].data);
+        at[i] = execution.in[i].data;
     }
-    for (size_t k = 0; k < out_.size(); ++k) {
-      if (!streamed_[k]) continue;
+    for (size_t k = 0; k < execution.out.size(); ++k) {
+      if (!execution.streamed[k]) continue;
       at[static_cast<size_t>(op_.outputs[k])] =
           slots + (static_cast<size_t>(op_.slot_count) + k) * kSlotBytes;
     }
     for (int64_t tile = begin; tile < end; tile += tile_) {
-      run_tile(tile, std::min(tile_, end - tile), at);
+      run_tile(execution, tile, std::min(tile_, end - tile), at);
     }
   }
 
-  void run_tile(int64_t begin, int64_t count, SmallVector<std::byte*, 32>& at) const {
+  void run_tile(const Execution& execution, int64_t begin, int64_t count,
+                SmallVector<std::byte*, 32>& at) const {
     for (size_t i = 0; i < readers_.size(); ++i) {
       const InputReader& reader = readers_[i];
       if (reader.mode == InputReader::Mode::kDirect) {
-        at[i] = const_cast<std::byte*>(reader.data) + begin * static_cast<int64_t>(reader.item);
+        at[i] = execution.in[i].data + begin * static_cast<int64_t>(reader.item);
       } else if (reader.mode == InputReader::Mode::kPeriodic) {
-        at[i] = const_cast<std::byte*>(reader.repeated.data()) +
+        at[i] = const_cast<std::byte*>(execution.rows[i].data()) +
                 static_cast<size_t>(begin % reader.period) * reader.item;
       } else if (reader.mode == InputReader::Mode::kStrided) {
-        reader.fill(begin, count, at[i]);
+        reader.fill(execution.in[i].data, begin, count, at[i]);
       }
     }
-    for (size_t k = 0; k < out_.size(); ++k) {
-      if (!streamed_[k]) at[static_cast<size_t>(op_.outputs[k])] = result(k, begin);
+    for (size_t k = 0; k < execution.out.size(); ++k) {
+      if (execution.streamed[k]) continue;
+      at[static_cast<size_t>(op_.outputs[k])] = execution.result(k, begin);
     }
     const auto n = static_cast<size_t>(count);
     int64_t done = 0;
@@ -271,10 +293,10 @@ class Interpreter {
       else
         call.row(x, y, out, n);
     }
-    for (size_t k = 0; k < out_.size(); ++k) {
-      if (!streamed_[k]) continue;
-      stream_bytes(at[static_cast<size_t>(op_.outputs[k])], n * size_of(out_[k].dtype),
-                   result(k, begin));
+    for (size_t k = 0; k < execution.out.size(); ++k) {
+      if (!execution.streamed[k]) continue;
+      stream_bytes(at[static_cast<size_t>(op_.outputs[k])], n * size_of(execution.out[k].dtype),
+                   execution.result(k, begin));
     }
   }
 
@@ -291,27 +313,18 @@ class Interpreter {
     }
   }
 
-  std::byte* result(size_t k, int64_t begin) const {
-    return out_[k].data + begin * static_cast<int64_t>(size_of(out_[k].dtype));
-  }
-
   const Fused& op_;
-  Outputs out_;
+  int64_t count_;
   int64_t tile_;
   std::vector<InputReader> readers_;
   std::vector<Call> calls_;
-  int64_t prefetched_ = 0;      // elements of the next tile by every call
-  std::vector<char> filled_;    // by input: a scalar that needs a tile
-  std::vector<char> streamed_;  // by output: written past the caches
+  int64_t prefetched_ = 0;    // elements of the next tile by every call
+  std::vector<char> filled_;  // by input: a scalar that needs a tile
+  bool moves_much_ = false;   // more than the caches hold
 };
-
-void run_fused(const Fused& op, Inputs in, Outputs out) {
-  const int64_t count = size_of(op.shape);
-  if (count > 0) Interpreter(op, in, out).run(count);
-}
 
 }  // namespace
 
-void install_fused(KernelTable& table) { table.add<Fused>(run_fused, InputLayout::kAny); }
+void install_fused(KernelTable& table) { table.add_prepared<Fused, Interpreter>(InputLayout::kAny); }
 
 }  // namespace mica

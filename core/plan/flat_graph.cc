@@ -17,6 +17,7 @@ class Tracer {
       const int held = seen.node->references.load(std::memory_order_relaxed);
       if (held > seen.references || seen.wanted) want(seen);
     }
+    mark_dying_leaves();
     return std::move(trace_);
   }
 
@@ -103,6 +104,22 @@ class Tracer {
     }
   }
 
+  // A leaf that only this graph holds goes with it, unless a derivative will still ask for it.
+  void mark_dying_leaves() {
+    trace_.graph.leaf_dies.assign(trace_.leaves.size(), 0);
+    if (TracingScope::is_active()) return;
+    for (size_t i = 0; i < trace_.leaves.size(); ++i) {
+      Node* node = trace_.leaves[i].node();
+      const Seen& seen = seen_of(trace_.leaves[i]);
+      const int handles = 1;  // in trace_.leaves
+      const Value& value = node->values[0];
+      trace_.graph.leaf_dies[i] =
+          node->values.size() == 1 && !seen.wanted && node->op == nullptr &&
+          node->references.load(std::memory_order_acquire) == seen.references + handles &&
+          value.buffer.may_overwrite() && value.data == value.buffer.data();
+    }
+  }
+
   void want(const Seen& seen) {
     for (uint32_t i = 0; i < seen.node->specs.size(); ++i) {
       trace_.graph.outputs.push_back(values_[seen.first_value + i]);
@@ -143,13 +160,14 @@ size_t FlatGraph::hash() const {
     hash_lengths(seed, spec.shape);
   }
   for (const Strides& strides : leaf_strides) hash_lengths(seed, strides);
+  for (const char dies : leaf_dies) hash_combine(seed, static_cast<size_t>(dies));
   for (int output : outputs) hash_combine(seed, static_cast<size_t>(output));
   return seed;
 }
 
 bool operator==(const FlatGraph& a, const FlatGraph& b) {
   return a.nodes.size() == b.nodes.size() && a.specs == b.specs && a.leaves == b.leaves &&
-         a.leaf_strides == b.leaf_strides && a.outputs == b.outputs &&
+         a.leaf_strides == b.leaf_strides && a.leaf_dies == b.leaf_dies && a.outputs == b.outputs &&
          std::equal(a.nodes.begin(), a.nodes.end(), b.nodes.begin(), same_node);
 }
 

@@ -34,8 +34,8 @@ class Lowering {
 
   void run() {
     places_.resize(graph_.specs.size());
-    add_leaves();
     count_uses();
+    add_leaves();
     for (const FlatNode& node : graph_.nodes) add_node(node);
     for (int output : graph_.outputs) add_output(output);
   }
@@ -67,8 +67,11 @@ class Lowering {
       const auto value = static_cast<size_t>(graph_.leaves[i]);
       const Spec& spec = graph_.specs[value];
       const int number = new_storage(Storage::Kind::kLeaf, 0);
-      plan_.storages.back().number = static_cast<int>(i);
-      places_[value] = {number, spec.dtype, {spec.shape, graph_.leaf_strides[i], 0}};
+      Storage& leaf = plan_.storages.back();
+      leaf.number = static_cast<int>(i);
+      leaf.dies = graph_.leaf_dies[i] != 0;
+      leaf.bytes = static_cast<size_t>(size_of(spec.shape)) * size_of(spec.dtype);
+      own(value, {number, spec.dtype, {spec.shape, graph_.leaf_strides[i], 0}});
     }
   }
 
@@ -165,9 +168,8 @@ class Lowering {
     for (size_t i = 0; i < step.in.size(); ++i) {
       const Place& in = step.in[i];
       const Storage& from = storage(in);
-      if (from.kind != Storage::Kind::kArena || readers_[static_cast<size_t>(in.storage)] != 0) {
-        continue;
-      }
+      if (from.kind != Storage::Kind::kArena && !from.dies) continue;
+      if (readers_[static_cast<size_t>(in.storage)] != 0) continue;
       const bool shared = std::ranges::count_if(step.in, [&](const Place& other) {
                             return other.storage == in.storage;
                           }) > 1;
@@ -206,15 +208,9 @@ class Lowering {
   // not keep far more alive than it shows, and nobody expects memory behind a broadcast.
   bool may_share_bytes(const Place& place) {
     const Storage& from = storage(place);
-    size_t bytes = from.bytes;
-    if (from.kind == Storage::Kind::kLeaf) {
-      const int leaf = graph_.leaves[static_cast<size_t>(from.number)];
-      const Spec& spec = graph_.specs[static_cast<size_t>(leaf)];
-      bytes = static_cast<size_t>(size_of(spec.shape)) * size_of(spec.dtype);
-      if (bytes <= Node::kLiteralBytes) return false;
-    }
+    if (from.kind == Storage::Kind::kLeaf && from.bytes <= Node::kLiteralBytes) return false;
     const auto shown = static_cast<size_t>(size_of(place.layout.shape)) * size_of(place.dtype);
-    return !has_broadcast_axis(place.layout) && 2 * shown >= bytes;
+    return !has_broadcast_axis(place.layout) && 2 * shown >= from.bytes;
   }
 
   const FlatGraph& graph_;

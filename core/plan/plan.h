@@ -7,9 +7,13 @@
 // Plans are immutable and may be executed by several threads at once.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
+#include "core/base/error.h"
 #include "core/graph/kernels.h"
 #include "core/plan/flat_graph.h"
 
@@ -19,6 +23,7 @@ struct Storage {
   enum class Kind : uint8_t { kLeaf, kArena, kOwned };
   Kind kind = Kind::kArena;
   int number = 0;  // of the leaf, or of the owned buffer
+  bool dies = false;  // a leaf that may be written over
   size_t bytes = 0;
   size_t offset = 0;   // in the arena
   int first_step = 0;  // life range, both ends included
@@ -37,25 +42,78 @@ struct Step {
   std::shared_ptr<const Op> op;
   std::vector<Place> in;
   std::vector<Place> out;
+  std::unique_ptr<const PreparedKernel> prepared;  // where the kernel has something to prepare
 };
 
-/// One execution: the leaves it reads and the buffers its results will be in.
+/// The operands of all steps, inputs before outputs, with the addresses of one execution.
+struct Frame {
+  std::vector<Operand> operands;
+  const std::byte* arena = nullptr;  // that the addresses are set for
+};
+
+/// Frames at rest. Several executions of a plan at once have a frame each.
+class FramePool {
+ public:
+  FramePool() = default;
+  FramePool(FramePool&&) = delete;
+  std::unique_ptr<Frame> take();  // null when there is none
+  void give(std::unique_ptr<Frame> frame);
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Frame>> frames_;
+};
+
+/// One execution: the leaves it reads, its scratch memory and the buffers of its results.
 struct PlanRun {
   std::vector<Array> leaves;
+  Buffer arena;
   std::vector<Buffer> owned;
   std::vector<Value> outputs;  // parallel to the graph's outputs
 };
 
-struct Plan {
+class Plan {
+ public:
   std::vector<Storage> storages;
   std::vector<Step> steps;
   std::vector<Place> outputs;
   size_t arena_bytes = 0;
   int owned_count = 0;
 
+  /// Prepares the kernels. To be called once, when the lists above are complete.
+  void bind();
+  /// Throws Error naming the largest value when there is not enough memory.
   PlanRun prepare(std::vector<Array> leaves) const;
   void execute(const PlanRun& run) const;
+
+ private:
+  // An operand that has to be given the address of a storage, plus `offset` bytes.
+  struct Address {
+    size_t operand;
+    size_t storage;
+    ptrdiff_t offset;
+  };
+  std::unique_ptr<Frame> take_frame(const PlanRun& run) const;
+  [[noreturn]] void explain_shortage(const Error& error) const;
+
+  std::vector<Operand> operands_;        // without addresses
+  std::vector<Address> arena_addresses_;
+  std::vector<Address> run_addresses_;   // of leaves and results
+  mutable FramePool frames_;
 };
+
+/// What an observer is told of every step while one is set.
+struct StepTiming {
+  const Op& op;
+  Inputs in;
+  Outputs out;
+  std::chrono::steady_clock::time_point begin;
+  std::chrono::steady_clock::time_point end;
+};
+using StepObserver = std::function<void(const StepTiming&)>;
+/// For profiles: called after every step on the thread that ran it; an empty function ends it.
+/// Not to be changed while something is being evaluated.
+void set_step_observer(StepObserver observer);
 
 /// The plan for a graph, from a bounded cache where one of the same structure was planned before.
 std::shared_ptr<const Plan> find_plan(const FlatGraph& graph);

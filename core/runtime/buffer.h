@@ -24,8 +24,8 @@ class Buffer {
   std::byte* data() const { return block_ ? block_->data : nullptr; }
   size_t bytes() const { return block_ ? block_->bytes : 0; }
   explicit operator bool() const { return block_ != nullptr; }
-  /// True when this is the only handle, so that its bytes may be overwritten.
-  bool unique() const { return block_.use_count() == 1; }
+  /// True when this is the only handle to bytes of the pool: nobody would notice them change.
+  bool may_overwrite() const { return block_.use_count() == 1 && !block_->release; }
   friend bool operator==(const Buffer&, const Buffer&) = default;
 
  private:
