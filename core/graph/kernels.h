@@ -44,8 +44,9 @@ enum class InputLayout {
   kMatrix,      // the last two axes each have stride 1 or a full line's length, one of them 1
 };
 
-/// What a kernel works out once for a step of a plan, so that running it again costs little. Shapes,
-/// dtypes and strides of the operands are those it was prepared with; only addresses change.
+/// What a kernel works out once for a step of a plan, so that running it again costs little.
+/// Shapes, dtypes and strides of the operands are those it was prepared with; only addresses
+/// change.
 class PreparedKernel {
  public:
   virtual ~PreparedKernel() = default;

@@ -325,6 +325,8 @@ class Interpreter final : public PreparedKernel {
 
 }  // namespace
 
-void install_fused(KernelTable& table) { table.add_prepared<Fused, Interpreter>(InputLayout::kAny); }
+void install_fused(KernelTable& table) {
+  table.add_prepared<Fused, Interpreter>(InputLayout::kAny);
+}
 
 }  // namespace mica

@@ -29,7 +29,7 @@ struct FlatGraph {
   std::vector<int> leaves;  // values that are given
   std::vector<Strides> leaf_strides;
   std::vector<char> leaf_dies;  // nobody else has the leaf: results may be written over it
-  std::vector<int> outputs;  // values that are wanted
+  std::vector<int> outputs;     // values that are wanted
 
   size_t hash() const;
   friend bool operator==(const FlatGraph& a, const FlatGraph& b);

@@ -162,9 +162,9 @@ void Plan::bind() {
 
 // Adds what the memory was wanted for.
 void Plan::explain_shortage(const Error& error) const {
-  const auto largest = std::max_element(
-      storages.begin(), storages.end(),
-      [](const Storage& a, const Storage& b) { return a.bytes < b.bytes; });
+  const auto largest =
+      std::max_element(storages.begin(), storages.end(),
+                       [](const Storage& a, const Storage& b) { return a.bytes < b.bytes; });
   const int number = static_cast<int>(largest - storages.begin());
   for (const Step& step : steps) {
     for (const Place& place : step.out) {

@@ -22,7 +22,7 @@ namespace mica {
 struct Storage {
   enum class Kind : uint8_t { kLeaf, kArena, kOwned };
   Kind kind = Kind::kArena;
-  int number = 0;  // of the leaf, or of the owned buffer
+  int number = 0;     // of the leaf, or of the owned buffer
   bool dies = false;  // a leaf that may be written over
   size_t bytes = 0;
   size_t offset = 0;   // in the arena
@@ -96,9 +96,9 @@ class Plan {
   std::unique_ptr<Frame> take_frame(const PlanRun& run) const;
   [[noreturn]] void explain_shortage(const Error& error) const;
 
-  std::vector<Operand> operands_;        // without addresses
+  std::vector<Operand> operands_;  // without addresses
   std::vector<Address> arena_addresses_;
-  std::vector<Address> run_addresses_;   // of leaves and results
+  std::vector<Address> run_addresses_;  // of leaves and results
   mutable FramePool frames_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 // The part of a graph that a reverse walk goes through, inputs before users.
 struct Tape {
   std::vector<Node*> order;
-  PointerMap index;  // in order
+  PointerMap index;           // in order
   std::vector<char> depends;  // on one of the arguments
 
   bool depends_on_arguments(int number) const {

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/base/error.h"
 #include "core/eval/eval.h"
+#include "core/graph/node.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "core/ops/view.h"
+#include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
 #include "core/transform/grad.h"
 
@@ -109,6 +112,87 @@ TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
   set_fusion(false);
   EXPECT_EQ(run(), fused);
   set_fusion(true);
+}
+
+TEST(PlanTest, WritesOverLeavesThatNobodyElseHolds) {
+  const int64_t n = 1 << 16;
+  Array w = ones({n});
+  eval(w);
+  const std::byte* bytes = w.node()->values[0].data;
+  for (int i = 0; i < 3; ++i) {
+    w = w - 0.5f * w;
+    eval(w);
+    EXPECT_EQ(w.node()->values[0].data, bytes);
+  }
+  EXPECT_EQ(w.to_vector<float>()[n - 1], 0.125f);
+}
+
+TEST(PlanTest, KeepsLeavesThatSomebodyHolds) {
+  Array w = ones({100});
+  eval(w);
+  const Array before = w;
+  const Array view = reshape(w, {10, 10});
+  eval(view);
+  w = w * 2;
+  eval(w);
+  EXPECT_EQ(before.to_vector<float>()[7], 1);
+  // The view shares the buffer, if not the node.
+  Array only = view;
+  Array moved = std::move(only) + 1;
+  eval(moved);
+  EXPECT_EQ(before.to_vector<float>()[7], 1);
+  EXPECT_EQ(view.to_vector<float>()[7], 1);
+}
+
+TEST(PlanTest, KeepsLeavesThatADerivativeStillReads) {
+  const auto f = [](const Array& x) {
+    const Array y = square(x);
+    eval(y);  // must not write over x, which the derivative of square needs
+    return sum(y * y);
+  };
+  EXPECT_THAT(grad(f)(array({1.0f, 2.0f})).to_vector<float>(), ElementsAre(4, 32));
+}
+
+TEST(PlanTest, TotalsThatNobodyReadsDoNotGrowWithoutBound) {
+  Array x = ones({4});
+  Array total = zeros({1000});
+  eval(x, total);
+  const size_t before = memory_use().active;
+  for (int step = 0; step < 3 * kMostDepth; ++step) {
+    x = x * 0.5f;
+    total = total + sum(x);
+    eval(x);
+  }
+  EXPECT_LT(total.node()->depth, kMostDepth);
+  EXPECT_LT(memory_use().active, before + 64 * kMostDepth * 2);
+  EXPECT_EQ(total.to_vector<float>()[0], 4);
+}
+
+TEST(PlanTest, AShortageOfMemoryNamesWhatWantedIt) {
+  const Array x = ones({1 << 10, 1});
+  const Array y = ones({1, 1 << 10});
+  eval(x, y);
+  set_memory_limit(memory_use().active + (1 << 20));
+  try {
+    eval(matmul(x, y) * 2);
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("float32 of (1024, 1024) by matmul: 4194304"));
+  }
+  set_memory_limit(0);
+}
+
+TEST(PlanTest, TellsAnObserverOfEveryStep) {
+  const Array x = ones({8, 8});
+  eval(x);
+  std::vector<std::string> names;
+  set_step_observer([&](const StepTiming& step) {
+    names.emplace_back(step.op.name());
+    EXPECT_LE(step.begin, step.end);
+  });
+  eval(matmul(x, x) + 1);
+  set_step_observer(nullptr);
+  EXPECT_THAT(names, ElementsAre("matmul", "fused"));
 }
 
 }  // namespace
