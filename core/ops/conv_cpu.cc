@@ -57,6 +57,7 @@ void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(in[0].shape, in[1].shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* y) {
+    if (conv_depthwise(g, from[0], from[1], y)) return;
     if constexpr (std::is_same_v<T, float>) {
       const Way way = best_way(g, g.out_channels, g.taps(), 112e9, conv_winograd_seconds(g));
       if (way == Way::kWinograd && conv_winograd(g, from[0], from[1], y)) return;
@@ -71,6 +72,7 @@ void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(op.input_shape, in[1].shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
+    if (conv_input_depthwise(g, from[0], from[1], dx)) return;
     if constexpr (std::is_same_v<T, float>) {
       const int64_t depth = g.taps() / g.channels * g.out_channels;
       const double winograd = turns(g) ? conv_winograd_seconds(turned(g)) : HUGE_VAL;
@@ -87,6 +89,7 @@ void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(in[0].shape, op.weight_shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dweight) {
+    if (conv_weight_depthwise(g, from[0], from[1], dweight)) return;
     if constexpr (std::is_same_v<T, float>) {
       const double winograd = 1.1 * conv_winograd_seconds(g);
       const Way way = best_way(g, g.out_channels, g.taps(), 95e9, winograd);

@@ -41,6 +41,15 @@ void conv_input_im2col(const ConvGeometry& geometry, const T* cotangent, const T
 template <class T>
 void conv_weight_im2col(const ConvGeometry& geometry, const T* x, const T* cotangent, T* dweight);
 
+/// The same for one kernel a channel; false, with nothing done, for any other convolution.
+template <class T>
+bool conv_depthwise(const ConvGeometry& geometry, const T* x, const T* weight, T* y);
+template <class T>
+bool conv_input_depthwise(const ConvGeometry& geometry, const T* cotangent, const T* weight, T* dx);
+template <class T>
+bool conv_weight_depthwise(const ConvGeometry& geometry, const T* x, const T* cotangent,
+                           T* dweight);
+
 /// False, with nothing done, where oneDNN is not built in or has no code for this geometry.
 bool conv_dnnl(const ConvGeometry& geometry, const float* x, const float* weight, float* y);
 bool conv_input_dnnl(const ConvGeometry& geometry, const float* cotangent, const float* weight,
