@@ -52,6 +52,7 @@ void run_cast(const void* px, const void*, void* pout, size_t count) {
 }  // namespace
 
 ElementwiseKernel cast_kernel(Dtype from, Dtype to) {
+  if (const ElementwiseKernel kernel = half_cast_kernel(from, to)) return kernel;
   return dispatch(from, [&]<class From>(TypeTag<From>) -> ElementwiseKernel {
     return dispatch(to,
                     []<class To>(TypeTag<To>) -> ElementwiseKernel { return &run_cast<To, From>; });

@@ -18,13 +18,15 @@ enum class Fixed : uint8_t { kNone, kX, kY };
 /// Throws for types without one (halves compute in float32).
 ElementwiseKernel elementwise_kernel(Function function, Dtype dtype, Fixed fixed = Fixed::kNone);
 ElementwiseKernel cast_kernel(Dtype from, Dtype to);
+/// Between float32 and halves; null for other types.
+ElementwiseKernel half_cast_kernel(Dtype from, Dtype to);
 
 /// out[i] = condition[i] ? x[i] : y[i], the condition being bool, x and y of type `dtype`.
 using WhereKernel = void (*)(const void* condition, const void* x, const void* y, void* out,
                              size_t count);
 WhereKernel where_kernel(Dtype dtype, Fixed fixed = Fixed::kNone);
 
-/// Copies past the caches, for results too large to stay in them. Both are 64-byte aligned.
+/// Copies, past the caches if both are 64-byte aligned: for results too large to stay in them.
 void stream_bytes(const std::byte* from, size_t bytes, std::byte* to);
 
 // The parts of that table, each compiled for every instruction set.

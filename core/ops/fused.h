@@ -1,12 +1,15 @@
-// Fused: a straight-line program of pointwise ops over one shape, run tile by tile.
+// Fused: a straight-line program of pointwise ops over one shape, run tile by tile, and reductions
+// of what it computes.
 //
 // Made by the planner only. Values are numbered: the inputs first, then one for each instruction.
-// Inputs may be strided or broadcast; outputs are contiguous.
+// Inputs may be strided or broadcast; outputs are contiguous: first the elements of `outputs`, then
+// the results of `reductions`.
 #pragma once
 
 #include <vector>
 
 #include "core/ops/elementwise.h"
+#include "core/ops/reduce_op.h"
 
 namespace mica {
 
@@ -21,10 +24,22 @@ struct FusedInstruction {
   friend bool operator==(const FusedInstruction&, const FusedInstruction&) = default;
 };
 
+/// A value reduced over the program's `reduced` axes.
+struct FusedReduction {
+  Reduction reduction = Reduction::k_sum;
+  int value = 0;
+  FIELDS(FusedReduction, reduction, value)
+  friend bool operator==(const FusedReduction&, const FusedReduction&) = default;
+};
+
 class Fused final : public Op {
  public:
   Fused(std::vector<Spec> inputs, std::vector<FusedInstruction> code, std::vector<int> outputs,
-        Shape shape);
+        Shape shape, std::vector<FusedReduction> reductions = {}, Axes reduced = {});
+
+  /// Whether a program can reduce an array of this spec on the way: sums, products and extremes of
+  /// float32 and float64 over leading or trailing axes.
+  static bool can_reduce(const Spec& spec, const Reduce& op);
 
   std::string_view name() const override { return "fused"; }
   Specs infer(std::span<const Spec> in) const override;
@@ -41,6 +56,8 @@ class Fused final : public Op {
   std::vector<FusedInstruction> code;
   std::vector<int> outputs;  // values, each the result of an instruction
   Shape shape;
+  std::vector<FusedReduction> reductions;
+  Axes reduced;  // of all reductions: the first axes, the last ones, or all
 
   // Scratch tiles: every value lives in slot `slots[value]` (-1: it has no tile of its own because
   // it goes straight to an output). Slots are shared by values whose lives do not overlap.

@@ -7,6 +7,9 @@
 #include "core/cpu/install.h"
 #include "core/ops/elementwise_kernels.h"
 #include "core/ops/fused.h"
+#include "core/ops/fused_reader.h"
+#include "core/ops/reduce_kernels.h"
+#include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
 
 namespace mica {
@@ -27,113 +30,16 @@ namespace {
 constexpr size_t kTileBytes = 2048;
 // Tiles lie one cache line more than their length apart: at equal offsets in pages they would fight
 // for the same sets of the L1 cache, and loads would wait for stores that only look alike.
-constexpr size_t kSlotBytes = kTileBytes + 64;
+constexpr size_t kSlotPadding = 64;
 constexpr int64_t kTilesPerTask = 32;
+// Elements for one task of a program that reduces.
+constexpr int64_t kReducedPerTask = 16384;
 // From this many instructions on, the next tile's inputs are fetched meanwhile: the hardware only
 // foresees the ends of short programs.
 constexpr size_t kCallsToPrefetch = 3;
 // Results of programs that move more than this go past the caches: nothing of them would be left
 // there for the next reader.
 constexpr int64_t kCachedBytes = int64_t{32} << 20;
-
-// How tiles of one input are had: in place, filled once (a scalar), out of a few repetitions (a row
-// that is the same for all leading indices), or gathered.
-struct InputReader {
-  enum class Mode : uint8_t { kDirect, kScalar, kPeriodic, kStrided };
-  Mode mode;
-  size_t item;
-  Shape shape;  // without axes that lie behind each other, for kStrided
-  Strides strides;
-  int64_t period = 0;      // for kPeriodic
-  size_t repetitions = 0;  // of the row, enough to find any tile in them
-
-  InputReader(const Operand& in, int64_t tile) : item(size_of(in.dtype)) {
-    const bool scalar =
-        std::ranges::all_of(in.strides, [](int64_t s) { return s == 0; }) || in.size() == 1;
-    if (scalar)
-      mode = Mode::kScalar;
-    else if (Layout{in.shape, in.strides, 0}.is_contiguous())
-      mode = Mode::kDirect;
-    else
-      collapse(in);
-    const bool row = mode == Mode::kStrided && shape.size() == 2 && strides[0] == 0;
-    if (!row || strides[1] != 1 || shape[1] > tile) return;
-    mode = Mode::kPeriodic;
-    period = shape[1];
-    repetitions = static_cast<size_t>(tile / period) + 2;
-  }
-
-  // The repeated row, for kPeriodic.
-  std::vector<std::byte> repeat(const std::byte* data) const {
-    const size_t row = static_cast<size_t>(period) * item;
-    std::vector<std::byte> repeated(repetitions * row);
-    for (size_t i = 0; i < repetitions; ++i) std::memcpy(repeated.data() + i * row, data, row);
-    return repeated;
-  }
-
-  void collapse(const Operand& in) {
-    mode = Mode::kStrided;
-    for (size_t i = 0; i < in.shape.size(); ++i) {
-      if (in.shape[i] == 1) continue;
-      if (!shape.empty() && strides.back() == in.strides[i] * in.shape[i]) {
-        shape.back() *= in.shape[i];
-        strides.back() = in.strides[i];
-      } else {
-        shape.push_back(in.shape[i]);
-        strides.push_back(in.strides[i]);
-      }
-    }
-  }
-
-  template <class T>
-  void gather(const std::byte* data, int64_t begin, int64_t count, T* out) const {
-    const size_t last = shape.size() - 1;
-    Shape index(shape.size());
-    int64_t offset = 0;
-    for (size_t axis = shape.size(); axis-- > 0;) {
-      index[axis] = begin % shape[axis];
-      begin /= shape[axis];
-      offset += index[axis] * strides[axis];
-    }
-    const T* base = reinterpret_cast<const T*>(data);
-    const int64_t step = strides[last];
-    while (count > 0) {
-      const int64_t run = std::min(count, shape[last] - index[last]);
-      const T* from = base + offset;
-      if (step == 1)
-        std::copy_n(from, run, out);
-      else if (step == 0)
-        std::fill_n(out, run, *from);
-      else
-        for (int64_t i = 0; i < run; ++i) out[i] = from[i * step];
-      out += run;
-      count -= run;
-      index[last] += run;
-      offset += run * step;
-      for (size_t axis = last; axis > 0 && index[axis] == shape[axis]; --axis) {
-        offset += strides[axis - 1] - strides[axis] * shape[axis];
-        index[axis] = 0;
-        ++index[axis - 1];
-      }
-    }
-  }
-
-  void fill(const std::byte* data, int64_t begin, int64_t count, std::byte* tile) const {
-    switch (item) {
-      case 1: return fill_typed(data, begin, count, reinterpret_cast<uint8_t*>(tile));
-      case 2: return fill_typed(data, begin, count, reinterpret_cast<uint16_t*>(tile));
-      case 4: return fill_typed(data, begin, count, reinterpret_cast<uint32_t*>(tile));
-      default: return fill_typed(data, begin, count, reinterpret_cast<uint64_t*>(tile));
-    }
-  }
-  template <class T>
-  void fill_typed(const std::byte* data, int64_t begin, int64_t count, T* tile) const {
-    if (mode == Mode::kScalar)
-      std::fill_n(tile, count, *reinterpret_cast<const T*>(data));
-    else
-      gather(data, begin, count, tile);
-  }
-};
 
 // One instruction with its kernel found.
 struct Call {
@@ -147,6 +53,8 @@ class Interpreter final : public PreparedKernel {
  public:
   Interpreter(const Fused& op, Inputs in, Outputs out)
       : op_(op), count_(size_of(op.shape)), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
+    if (!op.reductions.empty()) prepare_reductions();
+    slot_bytes_ = static_cast<size_t>(tile_) * op.widest + kSlotPadding;
     for (const Operand& input : in) readers_.emplace_back(input, tile_);
     const int first = static_cast<int>(in.size());
     filled_.assign(in.size(), false);
@@ -180,16 +88,18 @@ class Interpreter final : public PreparedKernel {
       if (reader.mode != InputReader::Mode::kPeriodic) continue;
       execution.rows[i] = reader.repeat(in[i].data);
     }
-    for (const Operand& result : out) {
+    for (const Operand& result : out.first(op_.outputs.size())) {
       const bool in_place =
           std::ranges::any_of(in, [&](const Operand& input) { return input.data == result.data; });
       execution.streamed.push_back(moves_much_ && !in_place);
     }
+    if (!op_.reductions.empty()) return reduce(execution);
     parallel_for(count_, tile_ * kTilesPerTask,
                  [&](int64_t begin, int64_t end) { run_task(execution, begin, end); });
   }
 
  private:
+  using Addresses = SmallVector<std::byte*, 32>;  // by value: its tile
   struct Execution {
     Inputs in;
     Outputs out;
@@ -236,36 +146,43 @@ class Interpreter final : public PreparedKernel {
   }
 
   void run_task(const Execution& execution, int64_t begin, int64_t end) const {
+    with_slots(execution, end - begin, [&](Addresses& at) {
+      for (int64_t tile = begin; tile < end; tile += tile_) {
+        run_tile(execution, tile, std::min(tile_, end - tile), at);
+      }
+    });
+  }
+
+  // Calls body(addresses of the values' tiles), those of scalars being ready for `count` elements.
+  template <class Body>
+  void with_slots(const Execution& execution, int64_t count, Body&& body) const {
     thread_local std::vector<std::byte> scratch;
-    const size_t slots_needed = static_cast<size_t>(op_.slot_count) + execution.out.size();
-    const size_t needed = slots_needed * kSlotBytes + 64;
+    const size_t slots_needed = static_cast<size_t>(op_.slot_count) + op_.outputs.size();
+    const size_t needed = slots_needed * slot_bytes_ + 64;
     if (scratch.size() < needed) scratch.resize(needed);
     const auto address = reinterpret_cast<uintptr_t>(scratch.data());
     std::byte* slots = scratch.data() + (64 - address % 64) % 64;
 
-    SmallVector<std::byte*, 32> at(op_.slots.size());
+    Addresses at(op_.slots.size());
     for (size_t v = 0; v < at.size(); ++v) {
-      if (op_.slots[v] >= 0) at[v] = slots + static_cast<size_t>(op_.slots[v]) * kSlotBytes;
+      if (op_.slots[v] >= 0) at[v] = slots + static_cast<size_t>(op_.slots[v]) * slot_bytes_;
     }
     for (size_t i = 0; i < readers_.size(); ++i) {
       if (readers_[i].mode != InputReader::Mode::kScalar) continue;
       if (filled_[i])
-        readers_[i].fill(execution.in[i].data, 0, std::min(tile_, end - begin), at[i]);
+        readers_[i].fill(execution.in[i].data, 0, std::min(tile_, count), at[i]);
       else
         at[i] = execution.in[i].data;
     }
-    for (size_t k = 0; k < execution.out.size(); ++k) {
+    for (size_t k = 0; k < op_.outputs.size(); ++k) {
       if (!execution.streamed[k]) continue;
       at[static_cast<size_t>(op_.outputs[k])] =
-          slots + (static_cast<size_t>(op_.slot_count) + k) * kSlotBytes;
+          slots + (static_cast<size_t>(op_.slot_count) + k) * slot_bytes_;
     }
-    for (int64_t tile = begin; tile < end; tile += tile_) {
-      run_tile(execution, tile, std::min(tile_, end - tile), at);
-    }
+    body(at);
   }
 
-  void run_tile(const Execution& execution, int64_t begin, int64_t count,
-                SmallVector<std::byte*, 32>& at) const {
+  void run_tile(const Execution& execution, int64_t begin, int64_t count, Addresses& at) const {
     for (size_t i = 0; i < readers_.size(); ++i) {
       const InputReader& reader = readers_[i];
       if (reader.mode == InputReader::Mode::kDirect) {
@@ -277,7 +194,7 @@ class Interpreter final : public PreparedKernel {
         reader.fill(execution.in[i].data, begin, count, at[i]);
       }
     }
-    for (size_t k = 0; k < execution.out.size(); ++k) {
+    for (size_t k = 0; k < op_.outputs.size(); ++k) {
       if (execution.streamed[k]) continue;
       at[static_cast<size_t>(op_.outputs[k])] = execution.result(k, begin);
     }
@@ -293,7 +210,7 @@ class Interpreter final : public PreparedKernel {
       else
         call.row(x, y, out, n);
     }
-    for (size_t k = 0; k < execution.out.size(); ++k) {
+    for (size_t k = 0; k < op_.outputs.size(); ++k) {
       if (!execution.streamed[k]) continue;
       stream_bytes(at[static_cast<size_t>(op_.outputs[k])], n * size_of(execution.out[k].dtype),
                    execution.result(k, begin));
@@ -303,7 +220,7 @@ class Interpreter final : public PreparedKernel {
   // One call's share of the next tile, so that no call waits for a burst of lines. Inlined early,
   // or GCC takes it for a function without effect and drops its calls.
   [[gnu::always_inline]] void prefetch_share(int64_t call, int64_t count,
-                                             const SmallVector<std::byte*, 32>& at) const {
+                                             const Addresses& at) const {
     for (size_t i = 0; i < readers_.size(); ++i) {
       if (readers_[i].mode != InputReader::Mode::kDirect) continue;
       const auto item = static_cast<int64_t>(readers_[i].item);
@@ -313,14 +230,131 @@ class Interpreter final : public PreparedKernel {
     }
   }
 
+  // ---- Reductions
+
+  void prepare_reductions() {
+    const auto rank = static_cast<int>(op_.shape.size());
+    for (int axis = 0; axis < rank; ++axis) {
+      const bool is_reduced = std::ranges::count(op_.reduced, axis) > 0;
+      (is_reduced            ? length_
+       : op_.reduced[0] == 0 ? inner_
+                             : outer_) *= op_.shape[static_cast<size_t>(axis)];
+    }
+    block_ = inner_ == 1 ? kLineBlock : row_block(inner_);
+    blocks_ = (length_ + block_ - 1) / block_;
+    if (inner_ == 1) tile_ = kLineBlock;
+    for (const FusedReduction& r : op_.reductions) {
+      const auto code = static_cast<size_t>(r.value) - op_.inputs.size();
+      reduce_kernels_.push_back(reduce_kernels(r.reduction, op_.code[code].to));
+    }
+  }
+
+  // Where the blocks of one reduction put their results, and their type's size.
+  struct Partial {
+    std::byte* data;
+    size_t item;
+    ReduceKernels kernels;
+    size_t value;
+    std::byte* element(int64_t i) const { return data + i * static_cast<int64_t>(item); }
+  };
+
+  // Blocks as in reduce_kernels.h. Where there are several, their results are reduced in turn.
+  void reduce(const Execution& execution) const {
+    std::vector<Partial> partials;
+    std::vector<Buffer> scratch;
+    for (size_t k = 0; k < op_.reductions.size(); ++k) {
+      const Operand& out = execution.out[op_.outputs.size() + k];
+      std::byte* target = out.data;
+      const size_t item = size_of(out.dtype);
+      if (blocks_ > 1) {
+        scratch.push_back(Buffer::allocate(static_cast<size_t>(outer_ * blocks_ * inner_) * item));
+        target = scratch.back().data();
+      }
+      const auto value = static_cast<size_t>(op_.reductions[k].value);
+      partials.push_back({target, item, reduce_kernels_[k], value});
+    }
+    if (inner_ > 1)
+      reduce_rows(execution, partials);
+    else
+      reduce_lines(execution, partials);
+    for (size_t k = 0; blocks_ > 1 && k < partials.size(); ++k) {
+      partials[k].kernels.finish(partials[k].data, outer_, blocks_, inner_,
+                                 execution.out[op_.outputs.size() + k].data);
+    }
+  }
+
+  // A tile is one block of a line, or as many whole lines as it holds.
+  void reduce_lines(const Execution& execution, const std::vector<Partial>& partials) const {
+    const int64_t lines = blocks_ > 1 ? 1 : kLineBlock / length_;
+    const int64_t tiles = blocks_ > 1 ? outer_ * blocks_ : (outer_ + lines - 1) / lines;
+    parallel_for(tiles, kReducedPerTask / kLineBlock, [&](int64_t first, int64_t last) {
+      with_slots(execution, tile_, [&](Addresses& at) {
+        for (int64_t tile = first; tile < last; ++tile) {
+          const int64_t line = tile / blocks_ * lines;
+          const int64_t start = tile % blocks_ * block_;
+          const int64_t held = std::min(lines, outer_ - line);
+          const int64_t length = std::min(block_, length_ - start);
+          run_tile(execution, line * length_ + start, held * length, at);
+          for (const Partial& to : partials) {
+            const std::byte* from = at[to.value];
+            for (int64_t i = 0; i < held; ++i) {
+              to.kernels.line(from + static_cast<size_t>(i * length) * to.item, length,
+                              to.element(line * blocks_ + tile % blocks_ + i));
+            }
+          }
+        }
+      });
+    });
+  }
+
+  // A block's rows are added to its result one by one.
+  void reduce_rows(const Execution& execution, const std::vector<Partial>& partials) const {
+    const int64_t grain = std::max<int64_t>(1, kReducedPerTask / (block_ * inner_));
+    parallel_for(blocks_, grain, [&](int64_t first, int64_t last) {
+      with_slots(execution, tile_, [&](Addresses& at) {
+        const int64_t end = std::min(length_, last * block_) * inner_;
+        int64_t next = 0;
+        for (int64_t begin = first * block_ * inner_; begin < end; begin = next) {
+          // Tiles end with their block.
+          const int64_t block = begin / (block_ * inner_);
+          next = std::min({begin + tile_, (block + 1) * block_ * inner_, end});
+          run_tile(execution, begin, next - begin, at);
+          for (const Partial& to : partials) fold_rows(to, block, begin, next, at[to.value]);
+        }
+      });
+    });
+  }
+
+  void fold_rows(const Partial& to, int64_t block, int64_t begin, int64_t end,
+                 const std::byte* from) const {
+    const int64_t first = block * block_ * inner_;
+    while (begin < end) {
+      const int64_t column = begin % inner_;
+      const int64_t count = std::min(end - begin, inner_ - column);
+      std::byte* into = to.element(block * inner_ + column);
+      if (begin - first < inner_)
+        std::memcpy(into, from, static_cast<size_t>(count) * to.item);
+      else
+        to.kernels.fold(from, count, into);
+      from += static_cast<size_t>(count) * to.item;
+      begin += count;
+    }
+  }
+
   const Fused& op_;
   int64_t count_;
   int64_t tile_;
+  size_t slot_bytes_ = 0;
   std::vector<InputReader> readers_;
   std::vector<Call> calls_;
-  int64_t prefetched_ = 0;    // elements of the next tile by every call
   std::vector<char> filled_;  // by input: a scalar that needs a tile
   bool moves_much_ = false;   // more than the caches hold
+  int64_t prefetched_ = 0;    // elements of the next tile by every call
+
+  // The shape as reductions see it: (outer, length) or (length, inner), the length in blocks.
+  int64_t outer_ = 1, length_ = 1, inner_ = 1;
+  int64_t block_ = 1, blocks_ = 1;
+  std::vector<ReduceKernels> reduce_kernels_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/cpu/install.h"
+#include "core/ops/reduce_kernels.h"
 #include "core/ops/reduce_op.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
@@ -122,7 +123,7 @@ void reduce_blocks(const T* x, int64_t outer, int64_t length, int64_t inner, int
 // Reduces the middle axis completely.
 template <class T, class C>
 void reduce_middle(const T* x, int64_t outer, int64_t length, int64_t inner, T* out) {
-  const int64_t block = inner == 1 ? 1024 : std::clamp<int64_t>(65536 / inner, 16, 64);
+  const int64_t block = inner == 1 ? kLineBlock : row_block(inner);
   if (length <= block) return reduce_blocks<T, C>(x, outer, length, inner, block, out);
   const int64_t blocks = (length + block - 1) / block;
   const Buffer scratch = Buffer::allocate(static_cast<size_t>(outer * blocks * inner) * sizeof(T));
@@ -157,6 +158,35 @@ void reduce_axes(const T* x, std::vector<int64_t> lengths, std::vector<bool> red
   reduced[last - 1] = false;
   reduce_axes<T, C>(partial, lengths, reduced, out);
 }
+
+// The parts as fused programs call them.
+template <class T, class C>
+ReduceKernels kernels_of() {
+  return {[](const void* x, int64_t length, void* out) {
+            *static_cast<T*>(out) = reduce_line<T, C>(static_cast<const T*>(x), length);
+          },
+          [](const void* x, int64_t count, void* into) {
+            const T* from = static_cast<const T*>(x);
+            T* to = static_cast<T*>(into);
+            for (int64_t i = 0; i < count; ++i) to[i] = C::of(to[i], from[i]);
+          },
+          [](const void* x, int64_t outer, int64_t length, int64_t inner, void* out) {
+            reduce_middle<T, C>(static_cast<const T*>(x), outer, length, inner,
+                                static_cast<T*>(out));
+          }};
+}
+template <class T>
+ReduceKernels kernels_for(Reduction reduction) {
+  switch (reduction) {
+    case Reduction::k_sum: return kernels_of<T, Combine_sum<T>>();
+    case Reduction::k_prod: return kernels_of<T, Combine_prod<T>>();
+    case Reduction::k_max: return kernels_of<T, Combine_max<T>>();
+    case Reduction::k_min: return kernels_of<T, Combine_min<T>>();
+    default: return {};
+  }
+}
+ReduceKernels float_kernels(Reduction reduction) { return kernels_for<float>(reduction); }
+ReduceKernels double_kernels(Reduction reduction) { return kernels_for<double>(reduction); }
 
 template <class T>
 constexpr bool reduces(Reduction reduction) {
@@ -204,6 +234,8 @@ namespace {
 
 HWY_EXPORT(reduce_floats);
 HWY_EXPORT(reduce_doubles);
+HWY_EXPORT(float_kernels);
+HWY_EXPORT(double_kernels);
 
 // Floats take the best instruction set; the rest is not worth compiling for each of them.
 template <class T>
@@ -291,6 +323,11 @@ void run_arg_extreme(const ArgExtreme& op, Inputs in, Outputs out) {
 }
 
 }  // namespace
+
+ReduceKernels reduce_kernels(Reduction reduction, Dtype dtype) {
+  if (dtype == float32) return HWY_DYNAMIC_DISPATCH(float_kernels)(reduction);
+  return HWY_DYNAMIC_DISPATCH(double_kernels)(reduction);
+}
 
 void install_reduce(KernelTable& table) {
   table.add<Reduce>(run_reduce, InputLayout::kContiguous);

@@ -54,7 +54,9 @@ void stream(const uint8_t* from, size_t bytes, uint8_t* to) {
   const hn::ScalableTag<uint8_t> d;
   const size_t lanes = hn::Lanes(d);
   size_t i = 0;
-  for (; i + lanes <= bytes; i += lanes) hn::Stream(hn::Load(d, from + i), d, to + i);
+  const bool aligned =
+      (reinterpret_cast<uintptr_t>(from) | reinterpret_cast<uintptr_t>(to)) % 64 == 0;
+  for (; aligned && i + lanes <= bytes; i += lanes) hn::Stream(hn::Load(d, from + i), d, to + i);
   std::copy_n(from + i, bytes - i, to + i);
 }
 

@@ -4,6 +4,9 @@
 // stay as it is; along any other edge it grows by one. Nodes of one stage that such edges connect
 // form a group. A path that leaves a group never comes back to it, because the stage has grown by
 // then, so that groups never wait for each other in a circle.
+//
+// A reduction of a group's value ends such a path: it joins the group, over whose shape all its
+// reductions go along the same axes, and what reads it comes a stage later.
 #include <algorithm>
 #include <map>
 #include <queue>
@@ -40,9 +43,14 @@ class Fuser {
   void find_producers() {
     producer_.assign(graph_.specs.size(), -1);
     pointwise_.resize(count());
+    reduction_.resize(count());
     for (size_t i = 0; i < count(); ++i) {
       const FlatNode& node = graph_.nodes[i];
       pointwise_[i] = dynamic_cast<const PointwiseOp*>(node.op.get()) != nullptr;
+      if (const auto* reduce = dynamic_cast<const Reduce*>(node.op.get())) {
+        const Spec& spec = graph_.specs[static_cast<size_t>(node.inputs[0])];
+        if (Fused::can_reduce(spec, *reduce)) reduction_[i] = reduce;
+      }
       for (int k = 0; k < node.output_count; ++k) {
         producer_[static_cast<size_t>(node.first_output + k)] = static_cast<int>(i);
       }
@@ -55,7 +63,9 @@ class Fuser {
   }
 
   bool may_fuse(size_t from, size_t to) const {
-    return chains_ && is_pointwise(from) && is_pointwise(to) && shape_of(from) == shape_of(to);
+    if (!chains_ || !is_pointwise(from)) return false;
+    if (reduction_[to] != nullptr) return true;
+    return is_pointwise(to) && shape_of(from) == shape_of(to);
   }
 
   void assign_groups() {
@@ -83,6 +93,10 @@ class Fuser {
     std::map<size_t, size_t> piece_of_group;  // to the current piece
     piece_.resize(count());
     for (size_t i = 0; i < count(); ++i) {
+      if (reduction_[i] != nullptr) {
+        add_reduction(i);
+        continue;
+      }
       const size_t group = find_group(i);
       auto [at, fresh] = piece_of_group.try_emplace(group, pieces_.size());
       if (fresh) {
@@ -94,6 +108,22 @@ class Fuser {
       pieces_[at->second].push_back(i);
       piece_[i] = at->second;
     }
+  }
+
+  // A reduction goes where its input is computed, or else is a piece of its own.
+  void add_reduction(size_t node) {
+    const int from = producer_[static_cast<size_t>(graph_.nodes[node].inputs[0])];
+    if (from >= 0 && may_fuse(static_cast<size_t>(from), node)) {
+      const size_t piece = piece_[static_cast<size_t>(from)];
+      const Axes& axes = reduced_.try_emplace(piece, reduction_[node]->axes).first->second;
+      if (axes == reduction_[node]->axes) {
+        pieces_[piece].push_back(node);
+        piece_[node] = piece;
+        return;
+      }
+    }
+    piece_[node] = pieces_.size();
+    pieces_.push_back({node});
   }
 
   // Kahn's algorithm; among pieces that are ready, the one that ends first in the old order.
@@ -173,7 +203,9 @@ class Fuser {
       for (size_t member : members) {
         for (int input : fuser.graph_.nodes[member].inputs) add_input(input);
       }
-      for (size_t member : members) add_code(member);
+      for (size_t member : members) {
+        if (fuser.reduction_[member] == nullptr) add_code(member);
+      }
     }
 
     FlatNode node() {
@@ -181,25 +213,41 @@ class Fuser {
       FlatGraph& graph = fuser_.graph_;
       std::vector<int> results;
       out.first_output = static_cast<int>(graph.specs.size());
+      std::vector<FusedReduction> reductions;
+      Axes reduced;
       for (size_t member : fuser_.pieces_[piece_]) {
         const int value = graph.nodes[member].first_output;
+        if (fuser_.reduction_[member] != nullptr) continue;
         if (!fuser_.wanted_[static_cast<size_t>(value)]) continue;
-        fuser_.renamed_[static_cast<size_t>(value)] = static_cast<int>(graph.specs.size());
-        graph.specs.push_back(Spec(graph.specs[static_cast<size_t>(value)]));
+        add_result(value);
         results.push_back(number_.at(value));
       }
-      out.output_count = static_cast<int>(results.size());
+      for (size_t member : fuser_.pieces_[piece_]) {
+        const Reduce* reduce = fuser_.reduction_[member];
+        if (reduce == nullptr) continue;
+        add_result(graph.nodes[member].first_output);
+        reductions.push_back({reduce->reduction, number_.at(graph.nodes[member].inputs[0])});
+        reduced = reduce->axes;
+      }
+      out.output_count = static_cast<int>(results.size() + reductions.size());
       std::vector<Spec> specs;
       for (int input : inputs_) {
         out.inputs.push_back(fuser_.renamed(input));
         specs.push_back(graph.specs[static_cast<size_t>(input)]);
       }
       out.op = std::make_shared<const Fused>(std::move(specs), std::move(code_), std::move(results),
-                                             fuser_.shape_of(fuser_.pieces_[piece_][0]));
+                                             fuser_.shape_of(fuser_.pieces_[piece_][0]),
+                                             std::move(reductions), std::move(reduced));
       return out;
     }
 
    private:
+    void add_result(int value) {
+      FlatGraph& graph = fuser_.graph_;
+      fuser_.renamed_[static_cast<size_t>(value)] = static_cast<int>(graph.specs.size());
+      graph.specs.push_back(Spec(graph.specs[static_cast<size_t>(value)]));
+    }
+
     void add_input(int value) {
       const int from = fuser_.producer_[static_cast<size_t>(value)];
       if (from >= 0 && fuser_.piece_[static_cast<size_t>(from)] == piece_) return;
@@ -258,8 +306,10 @@ class Fuser {
   bool chains_;
   std::vector<int> producer_;  // node of a value, -1 for leaves
   std::vector<char> pointwise_;
-  std::vector<size_t> group_;  // union-find
-  std::vector<size_t> piece_;  // of a node
+  std::vector<const Reduce*> reduction_;  // by node: one that a program can do, or null
+  std::map<size_t, Axes> reduced_;        // by piece: along which its reductions go
+  std::vector<size_t> group_;             // union-find
+  std::vector<size_t> piece_;             // of a node
   std::vector<std::vector<size_t>> pieces_;
   std::vector<char> wanted_;  // values
   std::vector<int> renamed_;  // values of old nodes to values of Fused nodes

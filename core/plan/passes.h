@@ -9,8 +9,8 @@ namespace mica {
 /// Equal ops on equal inputs become one node.
 void merge_equal_nodes(FlatGraph& graph);
 
-/// Chains of pointwise ops over one shape become Fused nodes; with `chains` false, each pointwise
-/// op becomes a Fused node of its own.
+/// Chains of pointwise ops over one shape become Fused nodes, with the reductions that end them;
+/// with `chains` false, each pointwise op becomes a Fused node of its own.
 void fuse_pointwise(FlatGraph& graph, bool chains);
 
 /// Nodes become steps on storages: views turn into layouts, copies go in where a kernel needs

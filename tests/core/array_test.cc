@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cstring>
+
 #include "core/eval/eval.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
@@ -93,6 +96,39 @@ TEST(EvalTest, KeepsWhatTheCallerHolds) {
   eval(last);
   EXPECT_TRUE(middle.is_evaluated());
   EXPECT_THAT(middle.to_vector<float>(), ElementsAre(3, 6));
+}
+
+// Every half, and floats of all exponents about the points where rounding turns.
+TEST(ArrayTest, HalvesConvertAsTheirTypesDo) {
+  std::vector<uint16_t> halves(1 << 16);
+  for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>(i);
+  const auto n = static_cast<int64_t>(halves.size());
+  std::vector<float> floats;
+  for (uint32_t upper = 0; upper < (1u << 16); upper += 3) {
+    for (const uint32_t lower : {0x0000u, 0x0001u, 0x7fffu, 0x8000u, 0x8001u, 0x1000u, 0xf001u}) {
+      floats.push_back(std::bit_cast<float>(upper << 16 | lower));
+    }
+  }
+  const Array wide = Array::from_bytes(reinterpret_cast<const std::byte*>(floats.data()),
+                                       {static_cast<int64_t>(floats.size())}, float32);
+  const auto check = [&]<class T>(TypeTag<T>) {
+    const Array narrow =
+        Array::from_bytes(reinterpret_cast<const std::byte*>(halves.data()), {n}, dtype_of<T>);
+    const auto widened = astype(narrow, float32).to_bytes();
+    for (size_t i = 0; i < halves.size(); ++i) {
+      uint32_t got = 0;
+      std::memcpy(&got, widened.data() + 4 * i, 4);
+      ASSERT_EQ(got, std::bit_cast<uint32_t>(T::to_float(halves[i]))) << i;
+    }
+    const auto rounded = astype(wide, dtype_of<T>).to_bytes();
+    for (size_t i = 0; i < floats.size(); ++i) {
+      uint16_t got = 0;
+      std::memcpy(&got, rounded.data() + 2 * i, 2);
+      ASSERT_EQ(got, T::from_float(floats[i])) << std::bit_cast<uint32_t>(floats[i]);
+    }
+  };
+  check(TypeTag<float16_t>());
+  check(TypeTag<bfloat16_t>());
 }
 
 TEST(EvalTest, AsyncResultsArriveAndErrorsAreThrownWhereTheyAreWaitedFor) {

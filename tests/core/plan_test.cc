@@ -104,6 +104,58 @@ TEST(PlanTest, SameBitsWithoutFusionAndOnAnyNumberOfThreads) {
   set_threads(0);
 }
 
+// Sums of lines and of rows, shorter and longer than their blocks, beside results that stay.
+TEST(PlanTest, ReductionsOfAChainAreOnePassWithTheSameBits) {
+  const std::vector<std::pair<Shape, Axes>> cases = {
+      {{1}, {0}},         {{5000}, {}},         {{3, 1024}, {1}}, {{700, 10}, {1}},
+      {{300, 33}, {0}},   {{7, 2500}, {1}},     {{2, 5, 7}, {}},  {{2, 5, 7}, {1, 2}},
+      {{65, 3, 40}, {0}}, {{20, 9, 6}, {0, 1}}, {{200, 1}, {0}},  {{1000, 1100}, {0}},
+      {{40, 1, 17}, {2}}, {{129, 2048}, {}}};
+  for (const auto& [shape, axes] : cases) {
+    for (const Dtype dtype : {float32, float64}) {
+      SCOPED_TRACE(fmt::format("{} {}", to_string(shape), dtype));
+      const Array x = random::normal(shape, random::key(1), dtype);
+      const Array y = random::normal({shape.back()}, random::key(2), dtype);
+      eval(x, y);
+      const auto run = [&] {
+        const Array a = tanh(x) * y;
+        const Arrays all = {sum(a, axes), max(square(a) - x, axes), min(a, axes), a + 1};
+        EXPECT_EQ(plan_of(all)->steps.size(), 1u);
+        eval(all);
+        std::vector<std::vector<std::byte>> bytes;
+        for (const Array& each : all) bytes.push_back(each.to_bytes());
+        return bytes;
+      };
+      const auto fused = run();
+      set_threads(1);
+      EXPECT_EQ(run(), fused);
+      set_threads(0);
+      // Each value on its own.
+      const Array a = tanh(x) * y;
+      const Array b = square(a) - x;
+      eval(a), eval(b);
+      EXPECT_EQ(sum(a, axes).to_bytes(), fused[0]);
+      EXPECT_EQ(max(b, axes).to_bytes(), fused[1]);
+      EXPECT_EQ(min(a, axes).to_bytes(), fused[2]);
+    }
+  }
+}
+
+// Reductions along other axes, and values that need them, go to passes of their own.
+TEST(PlanTest, ReductionsThatDoNotGoTogetherStayApart) {
+  const Array x = random::normal({60, 70}, random::key(1));
+  eval(x);
+  const auto build = [&] {
+    const Array a = exp(x);
+    return a / sum(a, {1}, true) + sum(a, {0}) * max(a);
+  };
+  EXPECT_LE(plan_of({build()})->steps.size(), 6u);
+  const auto fused = build().to_bytes();
+  set_fusion(false);
+  EXPECT_EQ(build().to_bytes(), fused);
+  set_fusion(true);
+}
+
 TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
   const Array x = astype(random::normal({1000}, random::key(1)), float16);
   eval(x);
