@@ -108,7 +108,7 @@ double RmsNorm::flops(const Shape& input) const { return static_cast<double>(siz
 Array dropout(const Array& x, double p, const Array& key) {
   if (p <= 0) return x;
   if (p >= 1) return x * 0;
-  return where(random::bernoulli(1 - p, x.shape(), key), x / (1 - p), 0);
+  return random::dropout(x, p, key);
 }
 
 Dropout::Dropout(const DropoutConfig& config) : config(config) {

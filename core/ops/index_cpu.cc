@@ -147,16 +147,23 @@ template <class T>
 void scatter_sum(const AxisSplit& y, const std::vector<int64_t>& positions, const T* updates,
                  Sum<T>* sums) {
   const int64_t count = static_cast<int64_t>(positions.size());
-  // One task a column block of one outer index: it walks over all updates in their order.
-  constexpr int64_t kColumns = 64;
+  // A task owns some columns of some places of one outer index, and walks over all updates in their
+  // order. Places are shared out where there are few columns, down to a task's worth of updates.
+  constexpr int64_t kColumns = 256, kParts = 16;
   const int64_t blocks = (y.inner + kColumns - 1) / kColumns;
-  const int64_t grain = kElementsPerChunk / std::max<int64_t>(1, count * kColumns);
-  parallel_for(y.outer * blocks, grain, [&](int64_t begin, int64_t end) {
+  const int64_t work = count * y.inner / (2 * kElementsPerChunk);
+  const int64_t parts = std::clamp<int64_t>(work, 1, std::max<int64_t>(1, kParts / blocks));
+  const int64_t places = (y.length + parts - 1) / parts;
+  const int64_t grain =
+      kElementsPerChunk * parts / std::max<int64_t>(1, count * std::min(kColumns, y.inner));
+  parallel_for(y.outer * parts * blocks, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t outer = task / blocks;
+      const int64_t outer = task / (parts * blocks);
+      const int64_t low = task / blocks % parts * places;
       const int64_t first = task % blocks * kColumns;
       const int64_t last = std::min(y.inner, first + kColumns);
       for (int64_t i = 0; i < count; ++i) {
+        if (positions[i] < low || positions[i] >= low + places) continue;
         Sum<T>* to = sums + (outer * y.length + positions[i]) * y.inner;
         const T* from = updates + (outer * count + i) * y.inner;
         for (int64_t n = first; n < last; ++n) add_to<Sum<T>>(to[n], from[n]);

@@ -40,6 +40,16 @@ Arrays RandomBlocks::vjp(const Arrays&, const Arrays&, const Arrays&) const {
   return {Array(), Array()};
 }
 
+Specs Dropout::infer(std::span<const Spec> in) const {
+  if (!is_floating(in[0].dtype)) fail("[dropout] needs a floating type, got {}", in[0].dtype);
+  check_key(in[1], "dropout");
+  return {in[0]};
+}
+
+Arrays Dropout::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
+  return {mica::apply(Dropout(p), {g[0], in[1]}), Array()};
+}
+
 }  // namespace mica
 
 namespace mica::random {
@@ -205,6 +215,11 @@ Array truncated_normal(const Shape& shape, const Array& low, const Array& high, 
 
 Array bernoulli(const Array& p, const Shape& shape, const Array& key) {
   return broadcast_to(unit(shape, given_or_next(key), float32) < p, shape);
+}
+
+Array dropout(const Array& x, double p, const Array& key) {
+  if (!(p >= 0 && p < 1)) fail("[random.dropout] p must lie in [0, 1), got {}", p);
+  return mica::apply(Dropout(p), {x, given_or_next(key)});
 }
 
 // 64 random bits modulo the length of the range: the bias is below length / 2^64.

@@ -39,6 +39,8 @@ Array truncated_normal(const Shape& shape, const Array& low, const Array& high,
                        const Array& key = {}, Dtype dtype = float32);
 /// True with probability p. p broadcasts to the shape.
 Array bernoulli(const Array& p, const Shape& shape, const Array& key = {});
+/// where(bernoulli(1 - p, x.shape(), key), x / (1 - p), 0) without keeping a mask, 0 <= p < 1.
+Array dropout(const Array& x, double p, const Array& key = {});
 /// Integers in [low, high).
 Array randint(const Array& low, const Array& high, const Shape& shape, const Array& key = {},
               Dtype dtype = int32);

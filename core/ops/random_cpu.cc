@@ -1,6 +1,7 @@
-// Threefry on vectors: a lane a block, both words stored interleaved.
+// Threefry on vectors: a lane a block, both words stored interleaved; and what is chosen by it.
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/cpu/install.h"
 #include "core/ops/random_op.h"
@@ -64,6 +65,24 @@ int64_t fill_blocks(uint32_t key0, uint32_t key1, int64_t first, int64_t blocks,
   return i;
 }
 
+// What a word chooses: x / kept, or 0.
+template <class T, class Compute>
+HWY_INLINE void choose(const uint32_t* words, uint32_t limit, Compute kept, const T* x,
+                       int64_t count, T* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    const auto value = static_cast<Compute>(x[i]) / kept;
+    out[i] = static_cast<T>(words[i] >> 8 < limit ? value : Compute(0));
+  }
+}
+void choose_float(const uint32_t* words, uint32_t limit, float kept, const float* x, int64_t count,
+                  float* out) {
+  choose(words, limit, kept, x, count, out);
+}
+void choose_double(const uint32_t* words, uint32_t limit, double kept, const double* x,
+                   int64_t count, double* out) {
+  choose(words, limit, kept, x, count, out);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace mica
 HWY_AFTER_NAMESPACE();
@@ -73,25 +92,72 @@ namespace mica {
 namespace {
 
 HWY_EXPORT(fill_blocks);
+HWY_EXPORT(choose_float);
+HWY_EXPORT(choose_double);
+
+template <class T, class Compute>
+void drop_tile(const uint32_t* words, uint32_t limit, Compute kept, const T* x, int64_t count,
+               T* out) {
+  if constexpr (std::is_same_v<T, float>)
+    HWY_DYNAMIC_DISPATCH(choose_float)(words, limit, kept, x, count, out);
+  else if constexpr (std::is_same_v<T, double>)
+    HWY_DYNAMIC_DISPATCH(choose_double)(words, limit, kept, x, count, out);
+  else
+    HWY_STATIC_DISPATCH(choose)(words, limit, kept, x, count, out);
+}
+
+// A power of two, so that a chunk's upper counter words are all the same.
+constexpr int64_t kBlocksPerChunk = 8192;
+
+// `count` words from block `first` on. REQUIRES: no more than a chunk's blocks, of one chunk.
+void fill_words(Words key, int64_t first, int64_t count, uint32_t* words) {
+  const int64_t whole = count / 2;
+  int64_t block = HWY_DYNAMIC_DISPATCH(fill_blocks)(key[0], key[1], first, whole, words);
+  for (; 2 * block < count; ++block) {
+    const int64_t number = first + block;
+    const Words pair =
+        threefry(key, {static_cast<uint32_t>(number >> 32), static_cast<uint32_t>(number)});
+    words[2 * block] = pair[0];
+    if (2 * block + 1 < count) words[2 * block + 1] = pair[1];
+  }
+}
+
+Words key_of(const Operand& key) { return {key.as<uint32_t>()[0], key.as<uint32_t>()[1]}; }
 
 void run_random_bits(const RandomBits&, Inputs in, Outputs out) {
-  const Words key = {in[0].as<uint32_t>()[0], in[0].as<uint32_t>()[1]};
+  const Words key = key_of(in[0]);
   uint32_t* words = out[0].as<uint32_t>();
-  const int64_t count = out[0].size();
-  // A power of two, so that a chunk's upper counter words are all the same.
-  constexpr int64_t kBlocksPerChunk = 8192;
-  parallel_for((count + 1) / 2, kBlocksPerChunk, [&](int64_t begin, int64_t end) {
-    for (int64_t first = begin; first < end; first += kBlocksPerChunk) {
-      const int64_t last = std::min(end, first + kBlocksPerChunk);
-      const int64_t whole = std::min(last, count / 2) - first;
-      int64_t block = first + HWY_DYNAMIC_DISPATCH(fill_blocks)(key[0], key[1], first, whole,
-                                                                words + 2 * first);
-      for (; block < last; ++block) {
-        const Words pair =
-            threefry(key, {static_cast<uint32_t>(block >> 32), static_cast<uint32_t>(block)});
-        words[2 * block] = pair[0];
-        if (2 * block + 1 < count) words[2 * block + 1] = pair[1];
-      }
+  parallel_for(out[0].size(), 2 * kBlocksPerChunk, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i += 2 * kBlocksPerChunk) {
+      fill_words(key, i / 2, std::min(end - i, 2 * kBlocksPerChunk), words + i);
+    }
+  });
+}
+
+// A tile's words and the elements they choose stay in the first-level cache.
+template <class T>
+void drop(Words key, double p, const T* x, int64_t count, T* out) {
+  using Compute = std::conditional_t<std::is_same_v<T, double>, double, float>;
+  // word / 2^8 < limit exactly where the uniform float32 number word / 2^8 / 2^24 < 1 - p.
+  const auto limit = static_cast<uint32_t>(std::ceil(std::ldexp(static_cast<float>(1 - p), 24)));
+  const auto kept = static_cast<Compute>(1 - p);
+  constexpr int64_t kTile = 2048;
+  static_assert(2 * kBlocksPerChunk % kTile == 0);
+  parallel_for(count, 2 * kBlocksPerChunk, [&](int64_t begin, int64_t end) {
+    alignas(64) uint32_t words[kTile];
+    for (int64_t i = begin; i < end; i += kTile) {
+      const int64_t here = std::min(kTile, end - i);
+      fill_words(key, i / 2, here, words);
+      drop_tile(words, limit, kept, x + i, here, out + i);
+    }
+  });
+}
+
+void run_dropout(const Dropout& op, Inputs in, Outputs out) {
+  const Words key = key_of(in[1]);
+  dispatch(out[0].dtype, [&]<class T>(TypeTag<T>) {
+    if constexpr (is_floating(dtype_of<T>)) {
+      drop(key, op.p, in[0].as<T>(), out[0].size(), out[0].as<T>());
     }
   });
 }
@@ -110,6 +176,7 @@ void run_random_blocks(const RandomBlocks&, Inputs in, Outputs out) {
 
 void install_random(KernelTable& table) {
   table.add<RandomBits>(run_random_bits, InputLayout::kContiguous);
+  table.add<Dropout>(run_dropout, InputLayout::kContiguous);
   table.add<RandomBlocks>(run_random_blocks, InputLayout::kContiguous);
 }
 

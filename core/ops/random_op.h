@@ -52,4 +52,16 @@ class RandomBlocks final : public OpWith<RandomBlocks> {
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
 };
 
+/// x, key (2,) -> x / (1 - p) where the element's uniform number in [0, 1), as bernoulli draws it,
+/// lies below 1 - p, and 0 elsewhere. Linear in x: the gradient draws the same numbers again.
+class Dropout final : public OpWith<Dropout> {
+ public:
+  static constexpr std::string_view kName = "dropout";
+  double p;
+  FIELDS(Dropout, p)
+  explicit Dropout(double share) : p(share) {}
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+};
+
 }  // namespace mica

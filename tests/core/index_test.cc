@@ -3,11 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "core/eval/eval.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/random.h"
 #include "core/ops/view.h"
 #include "core/runtime/parallel.h"
+#include "core/transform/grad.h"
 #include "tests/core/numeric.h"
 
 namespace mica {
@@ -155,6 +159,26 @@ TEST(OneHot, RowsWithAOne) {
   const Array bytes = astype(array({255}), uint8);
   expect_values(slice_axis(one_hot(bytes, 300, int32), 1, 254, 257), {0, 1, 0});
   EXPECT_THAT(error_text([] { one_hot(array({1.0f}), 3); }), ::testing::HasSubstr("[one_hot]"));
+}
+
+// An embedding's gradient: many updates for the same places, shared out over tasks by columns and
+// by places, in the order of the updates.
+TEST(Index, ScatterAddEqualsALoopAndKeepsItsOrder) {
+  for (const auto& [places, count, width] :
+       {std::array<int64_t, 3>{50, 3000, 64}, {7, 9000, 16}, {1000, 500, 700}, {1, 5000, 33}}) {
+    SCOPED_TRACE(fmt::format("{} {} {}", places, count, width));
+    const Array updates = testing::normal_array({count, width}, 1, float32);
+    const Array indices = random::randint(0, places, {count}, random::key(3));
+    const std::vector<float> from = updates.to_vector<float>();
+    const std::vector<int> to = indices.to_vector<int>();
+    std::vector<float> wanted(static_cast<size_t>(places * width));
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t n = 0; n < width; ++n) wanted[to[i] * width + n] += from[i * width + n];
+    }
+    const Array zero = zeros({places, width});
+    const auto f = [&](const Arrays& in) { return Arrays{take(in[0], indices, 0)}; };
+    EXPECT_EQ(vjp(f, {zero}, {updates}).second[0].to_vector<float>(), wanted);
+  }
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "core/ops/random_op.h"
 #include "core/ops/view.h"
 #include "core/runtime/parallel.h"
+#include "core/transform/grad.h"
 #include "tests/core/numeric.h"
 
 namespace mica {
@@ -249,6 +250,35 @@ TEST(Random, RefusesWhatIsNoKey) {
               }),
               ::testing::HasSubstr("a key is a uint32 array of shape (2,), got float32 (3,)"));
   EXPECT_THAT(error_text([] { random::split(array({1, 2})); }), ::testing::HasSubstr("int32"));
+}
+
+// The op against its composition: the same elements stay, over lengths around those of vectors,
+// tiles and chunks, and those that stay are within a rounding.
+TEST(RandomDropout, EqualsItsComposition) {
+  const Array key = random::key(7);
+  for (const Dtype dtype : {float32, float64, float16, bfloat16}) {
+    const double unit = dtype == float16 ? 0x1p-10 : dtype == bfloat16 ? 0x1p-7 : 0x1p-23;
+    for (const int64_t n : {0, 1, 2, 33, 2047, 2050, 16384, 40001}) {
+      for (const double p : {0.0, 0.3, 0.999}) {
+        SCOPED_TRACE(fmt::format("{} {} {}", dtype, n, p));
+        const Array x = testing::normal_array({n}, 1, dtype);
+        const Array wanted = where(random::bernoulli(1 - p, x.shape(), key), x / (1 - p), 0);
+        testing::expect_same(random::dropout(x, p, key), wanted, unit);
+      }
+    }
+  }
+}
+
+TEST(RandomDropout, GradientDrawsTheSameNumbers) {
+  const Array key = random::key(8);
+  const Array x = testing::normal_array({3, 1000}, 1), g = testing::normal_array({3, 1000}, 2);
+  const auto f = [&](const Arrays& in) { return Arrays{random::dropout(in[0], 0.4, key)}; };
+  testing::expect_same(vjp(f, {x}, {g}).second[0], random::dropout(g, 0.4, key), 0);
+  EXPECT_EQ(random::dropout(transpose(x), 0.4, key).to_bytes(),
+            random::dropout(Array::from(transpose(x).to_vector<double>(), {1000, 3}), 0.4, key)
+                .to_bytes());
+  EXPECT_EQ(testing::error_text([&] { random::dropout(x, 1, key); }),
+            "[random.dropout] p must lie in [0, 1), got 1");
 }
 
 }  // namespace

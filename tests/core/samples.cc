@@ -377,6 +377,19 @@ void add_random(Samples& samples) {
                      false});
 }
 
+void add_dropout(Samples& samples) {
+  samples.push_back({"dropout",
+                     [](const Arrays& in) { return random::dropout(in[0], 0.4, in[1]); },
+                     {normals({3, 4}), array<uint32_t>({uint32_t(3), uint32_t(9)})},
+                     [](const Tensors& in) {
+                       return generate({3, 4}, [&](const Shape& at) {
+                         const auto i = static_cast<uint32_t>(4 * at[0] + at[1]);
+                         const uint32_t word = threefry({3, 9}, {0, i / 2})[i % 2];
+                         return (word >> 8) * 0x1p-24 < 0.6 ? in[0].at(at) / 0.6 : 0.0;
+                       });
+                     }});
+}
+
 void add_pointwise(Samples& samples) {
   const Array condition = array({{true, false, true}, {false, true, true}});
   samples.push_back({"where",
@@ -462,6 +475,7 @@ std::vector<Sample> op_samples() {
   add_joined(samples);
   add_created(samples);
   add_random(samples);
+  add_dropout(samples);
   add_pointwise(samples);
   add_recurrence(samples);
   return samples;
