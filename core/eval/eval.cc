@@ -4,6 +4,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/eval/lost.h"
 #include "core/graph/node.h"
 #include "core/plan/plan.h"
 #include "core/runtime/stream.h"
@@ -19,24 +20,6 @@ void wait_for(const Node* node) {
 // it.
 void forget_graph(Node* node) {
   if (node->op != nullptr && !TracingScope::is_active()) node->detach();
-}
-
-// What a failed evaluation leaves behind of an array that was given up to it.
-class Lost final : public OpWith<Lost> {
- public:
-  static constexpr std::string_view kName = "an array that a failed evaluation has overwritten";
-  NO_FIELDS(Lost)
-  Specs infer(std::span<const Spec>) const override { return {}; }
-  Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
-};
-
-void give_up_dying_leaves(const FlatGraph& graph, const std::vector<Array>& leaves) {
-  for (size_t i = 0; i < leaves.size(); ++i) {
-    if (!graph.leaf_dies[i]) continue;
-    Node* node = leaves[i].node();
-    node->values.clear();
-    node->op = std::make_shared<const Lost>();
-  }
 }
 
 // Totals that a loop adds to and never reads are computed now and then (node.h, kMostDepth).
@@ -121,7 +104,7 @@ void eval(const Arrays& arrays) {
     try {
       plan->execute(run);
     } catch (...) {
-      give_up_dying_leaves(trace.graph, run.leaves);
+      give_up_dying_leaves(trace.graph.leaf_dies, run.leaves);
       throw;
     }
     publish(trace, run, nullptr);

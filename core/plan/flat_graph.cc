@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/base/error.h"
 #include "core/base/pointer_map.h"
 
 namespace mica {
@@ -9,13 +10,14 @@ namespace {
 
 class Tracer {
  public:
+  explicit Tracer(bool of_function) : of_function_(of_function) {}
+
   Trace run(const Arrays& roots) {
     for (const Array& root : roots) walk(root.node());
     for (const Array& root : roots) seen_of(root).wanted = true;
     for (const int number : order_) {
       const Seen& seen = seen_[static_cast<size_t>(number)];
-      const int held = seen.node->references.load(std::memory_order_relaxed);
-      if (held > seen.references || seen.wanted) want(seen);
+      if (seen.wanted || (!of_function_ && is_held_outside(seen))) want(seen);
     }
     mark_dying_leaves();
     return std::move(trace_);
@@ -32,6 +34,10 @@ class Tracer {
     int number;
     size_t next_input;
   };
+
+  static bool is_held_outside(const Seen& seen) {
+    return seen.node->references.load(std::memory_order_relaxed) > seen.references;
+  }
 
   Seen& seen_of(const Array& array) {
     return seen_[static_cast<size_t>(numbers_.find(array.node()))];
@@ -60,18 +66,29 @@ class Tracer {
     const auto [number, is_new] = numbers_.insert(node, static_cast<int>(seen_.size()));
     if (!is_new) return false;
     seen_.push_back({node});
-    if (!node->is_evaluated()) return true;
-    add_leaf(seen_.back());
+    if (node->is_evaluated()) {
+      add_leaf(seen_.back(), node->values);
+      return false;
+    }
+    const auto* placeholder =
+        node->inputs.empty() ? dynamic_cast<const Placeholder*>(node->op.get()) : nullptr;
+    if (placeholder == nullptr) return true;
+    if (!of_function_) {
+      fail(
+          "[compile] the function reads a value that depends on its arguments; it is traced "
+          "before there are any");
+    }
+    add_leaf(seen_.back(), {{Buffer(), nullptr, placeholder->strides}});
     return false;
   }
 
-  void add_leaf(Seen& seen) {
+  void add_leaf(Seen& seen, const SmallVector<Value, 1>& values) {
     seen.first_value = values_.size();
     for (uint32_t i = 0; i < seen.node->specs.size(); ++i) {
       const int value = static_cast<int>(trace_.graph.specs.size());
       trace_.graph.specs.push_back(seen.node->specs[i]);
       trace_.graph.leaves.push_back(value);
-      trace_.graph.leaf_strides.push_back(seen.node->values[i].strides);
+      trace_.graph.leaf_strides.push_back(values[i].strides);
       trace_.leaves.push_back(Array(seen.node, i));
       values_.push_back(value);
     }
@@ -107,17 +124,25 @@ class Tracer {
   // A leaf that only this graph holds goes with it, unless a derivative will still ask for it.
   void mark_dying_leaves() {
     trace_.graph.leaf_dies.assign(trace_.leaves.size(), 0);
-    if (TracingScope::is_active()) return;
+    if (!of_function_ && TracingScope::is_active()) return;
     for (size_t i = 0; i < trace_.leaves.size(); ++i) {
-      Node* node = trace_.leaves[i].node();
       const Seen& seen = seen_of(trace_.leaves[i]);
-      const int handles = 1;  // in trace_.leaves
-      const Value& value = node->values[0];
-      trace_.graph.leaf_dies[i] =
-          node->values.size() == 1 && !seen.wanted && node->op == nullptr &&
-          node->references.load(std::memory_order_acquire) == seen.references + handles &&
-          value.buffer.may_overwrite() && value.data == value.buffer.data();
+      trace_.graph.leaf_dies[i] = !seen.wanted && (of_function_ ? is_given_up(seen) : dies(seen));
     }
+  }
+
+  static bool is_given_up(const Seen& seen) {
+    const auto* placeholder = dynamic_cast<const Placeholder*>(seen.node->op.get());
+    return placeholder != nullptr && placeholder->dies;
+  }
+
+  static bool dies(const Seen& seen) {
+    const Node& node = *seen.node;
+    const int handles = 1;  // in trace_.leaves
+    const Value& value = node.values[0];
+    return node.values.size() == 1 && node.op == nullptr &&
+           node.references.load(std::memory_order_acquire) == seen.references + handles &&
+           value.buffer.may_overwrite() && value.data == value.buffer.data();
   }
 
   void want(const Seen& seen) {
@@ -127,6 +152,7 @@ class Tracer {
     }
   }
 
+  bool of_function_;
   Trace trace_;
   PointerMap numbers_;  // of nodes, in seen_
   std::vector<Seen> seen_;
@@ -147,7 +173,8 @@ bool same_node(const FlatNode& a, const FlatNode& b) {
 
 }  // namespace
 
-Trace trace_graph(const Arrays& roots) { return Tracer().run(roots); }
+Trace trace_graph(const Arrays& roots) { return Tracer(false).run(roots); }
+Trace trace_function(const Arrays& results) { return Tracer(true).run(results); }
 
 size_t FlatGraph::hash() const {
   size_t seed = nodes.size();

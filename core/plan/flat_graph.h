@@ -50,4 +50,22 @@ struct Trace {
 /// outside the graph still holds, so that nothing is computed twice later.
 Trace trace_graph(const Arrays& roots);
 
+/// Stands for an argument while a function is traced. Only trace_function knows it.
+class Placeholder final : public OpWith<Placeholder> {
+ public:
+  static constexpr std::string_view kName = "placeholder";
+  Shape shape;
+  Dtype dtype;
+  Strides strides;
+  bool dies;  // its bytes may be written over
+  FIELDS(Placeholder, shape, dtype, strides, dies)
+  Placeholder(const Spec& spec, const Strides& s, bool d)
+      : shape(spec.shape), dtype(spec.dtype), strides(s), dies(d) {}
+  Specs infer(std::span<const Spec>) const override { return {{shape, dtype}}; }
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
+};
+
+/// What `results` depend on, with placeholders as leaves. Nothing else is wanted.
+Trace trace_function(const Arrays& results);
+
 }  // namespace mica
