@@ -107,7 +107,7 @@ TEST_F(ProgramTest, ExplainsItself) {
   const Result help = run({"--help"});
   EXPECT_EQ(help.code, 0);
   for (const char* word :
-       {"train", "evaluate", "prepare", "summary", "config", "doctor", "version", "143"}) {
+       {"train", "evaluate", "prepare", "summary", "config", "bench", "doctor", "version", "143"}) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
   for (const char* verb : {"train", "evaluate", "prepare", "summary", "config"}) {
@@ -317,6 +317,47 @@ TEST_F(ProgramTest, ExaminesTheMachine) {
   EXPECT_GT(run["matmul_gflops"], 0.1);
   EXPECT_LT(run["matmul_gflops"], 1.3 * run["peak_gflops"].get<double>());
   EXPECT_GT(run["bandwidth_gb_s"]["L1"], run["bandwidth_gb_s"]["DRAM"]);
+}
+
+TEST_F(ProgramTest, MeasuresATrainingStep) {
+  write_example();
+  const Result result =
+      run({"bench", "points.yaml", "--steps", "7", "--ops", "--trace", "trace.json", "--json"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  const auto json = nlohmann::json::parse(result.out);
+  EXPECT_EQ(json["batch"], 16);
+  EXPECT_GT(json["step_ms"], 0.0);
+  EXPECT_GE(json["step_ms"], json["data_wait_ms"]);
+  // Both products forward, both weight gradients, and the second layer's input gradient.
+  EXPECT_NEAR(json["gflops_per_step"].get<double>(),
+              1e-9 * 16 * (3 * (2 * (2 * 16 + 16 * 2) + 2 * 16) - 2 * 2 * 16), 1e-7);
+  double matmuls = 0;
+  for (const auto& row : json["ops"]) {
+    EXPECT_GE(row["ms"], 0.0);
+    if (row["op"] == "matmul") matmuls += row["calls"].get<double>();
+  }
+  EXPECT_EQ(matmuls, 5);
+  int steps = 0, ops = 0;
+  for (const auto& event : nlohmann::json::parse(read_file(root_ / "trace.json"))["traceEvents"]) {
+    EXPECT_EQ(event["ph"], "X");
+    EXPECT_GE(event["ts"], 0.0);
+    steps += event["name"] == "step";
+    ops += event.contains("args");
+  }
+  EXPECT_EQ(steps, 7);
+  EXPECT_GT(ops, 7 * 5);
+  EXPECT_THAT(files(), Not(testing::Contains("runs")));
+}
+
+TEST_F(ProgramTest, MeasuresWithoutData) {
+  write("net.yaml",
+        "data: {path: none.h5, batch_size: 8}\n"
+        "model: [conv2d: {out: 4, kernel: 3}, relu, flatten, linear: 10]\n"
+        "loss: cross_entropy\noptimizer: adam\n");
+  EXPECT_EQ(run({"bench", "net.yaml"}).code, 3);
+  const Result result = run({"bench", "net.yaml", "--input", "8,8,1", "--steps", "3"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("GFLOP/s"));
 }
 
 TEST_F(ProgramTest, ChecksEveryShippedConfig) {

@@ -25,6 +25,7 @@ void add_prepare(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
 
 /// Options that several verbs have.
 struct CommonOptions {
