@@ -10,7 +10,20 @@ namespace {
 
 class Tracer {
  public:
-  explicit Tracer(bool of_function) : of_function_(of_function) {}
+  explicit Tracer(bool of_function) : of_function_(of_function) {
+    // Room for a small step's graph at once: most traces are of those, and growing costs them more
+    // than the walk.
+    constexpr size_t kUsual = 64;
+    seen_.reserve(kUsual);
+    values_.reserve(kUsual);
+    order_.reserve(kUsual);
+    stack_.reserve(kUsual);
+    trace_.graph.nodes.reserve(kUsual);
+    trace_.graph.specs.reserve(kUsual);
+    trace_.graph.leaves.reserve(kUsual);
+    trace_.graph.leaf_strides.reserve(kUsual);
+    trace_.leaves.reserve(kUsual);
+  }
 
   Trace run(const Arrays& roots) {
     for (const Array& root : roots) walk(root.node());

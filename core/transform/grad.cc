@@ -55,6 +55,8 @@ void walk(Node* root, Tape& tape) {
 // The arguments come first, as nodes that the walk does not go beyond.
 Tape make_tape(const Arrays& arguments, const Arrays& outputs) {
   Tape tape;
+  tape.order.reserve(64);
+  tape.depends.reserve(64);
   for (const Array& argument : arguments) {
     tape.index.insert(argument.node(), static_cast<int>(tape.order.size()));
     tape.order.push_back(argument.node());
