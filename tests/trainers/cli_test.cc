@@ -338,7 +338,8 @@ TEST_F(ProgramTest, MeasuresATrainingStep) {
   }
   EXPECT_EQ(matmuls, 5);
   int steps = 0, ops = 0;
-  for (const auto& event : nlohmann::json::parse(read_file(root_ / "trace.json"))["traceEvents"]) {
+  const auto trace = nlohmann::json::parse(read_file(root_ / "trace.json"));
+  for (const auto& event : trace["traceEvents"]) {
     EXPECT_EQ(event["ph"], "X");
     EXPECT_GE(event["ts"], 0.0);
     steps += event["name"] == "step";
