@@ -8,6 +8,7 @@
 // A reduction of a group's value ends such a path: it joins the group, over whose shape all its
 // reductions go along the same axes, and what reads it comes a stage later.
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <queue>
 
@@ -72,13 +73,16 @@ class Fuser {
     std::vector<int> stage(count(), 0);
     group_.resize(count());
     for (size_t i = 0; i < count(); ++i) {
-      group_[i] = i;
       for (int input : graph_.nodes[i].inputs) {
         const int from = producer_[static_cast<size_t>(input)];
         if (from < 0) continue;
         const auto f = static_cast<size_t>(from);
         stage[i] = std::max(stage[i], stage[f] + (may_fuse(f, i) ? 0 : 1));
       }
+    }
+    sink(stage);
+    for (size_t i = 0; i < count(); ++i) group_[i] = i;
+    for (size_t i = 0; i < count(); ++i) {
       for (int input : graph_.nodes[i].inputs) {
         const int from = producer_[static_cast<size_t>(input)];
         if (from < 0) continue;
@@ -86,6 +90,38 @@ class Fuser {
         if (may_fuse(f, i) && stage[f] == stage[i]) group_[find_group(i)] = find_group(f);
       }
     }
+  }
+
+  // A node that no earlier node of its stage computes for moves to the first stage that reads it:
+  // one pass less over its result. With more than one input of its size it stays, or several
+  // arrays would wait in memory in the place of one.
+  void sink(std::vector<int>& stage) const {
+    constexpr int kNone = std::numeric_limits<int>::max();
+    std::vector<int> first_reader(count(), kNone);  // its stage; 0 where no reader can take it
+    for (size_t i = count(); i-- > 0;) {
+      if (first_reader[i] != kNone && may_sink(i, stage)) {
+        stage[i] = std::max(stage[i], first_reader[i]);
+      }
+      for (int input : graph_.nodes[i].inputs) {
+        const int from = producer_[static_cast<size_t>(input)];
+        if (from < 0) continue;
+        const auto f = static_cast<size_t>(from);
+        first_reader[f] = std::min(first_reader[f], may_fuse(f, i) ? stage[i] : 0);
+      }
+    }
+  }
+
+  bool may_sink(size_t node, const std::vector<int>& stage) const {
+    if (!chains_ || !is_pointwise(node)) return false;
+    int large = 0;
+    for (int input : graph_.nodes[node].inputs) {
+      const int from = producer_[static_cast<size_t>(input)];
+      if (from < 0) continue;
+      const auto f = static_cast<size_t>(from);
+      if (may_fuse(f, node) && stage[f] == stage[node]) return false;
+      large += graph_.specs[static_cast<size_t>(input)].shape == shape_of(node) ? 1 : 0;
+    }
+    return large <= 1;
   }
 
   // Pieces follow the order of the nodes, in which a piece needs earlier pieces only.

@@ -9,6 +9,9 @@ namespace mica {
 /// Equal ops on equal inputs become one node.
 void merge_equal_nodes(FlatGraph& graph);
 
+/// Rewrites what is the same with fewer or cheaper nodes, and drops what nobody reads.
+void simplify(FlatGraph& graph);
+
 /// Chains of pointwise ops over one shape become Fused nodes, with the reductions that end them;
 /// with `chains` false, each pointwise op becomes a Fused node of its own.
 void fuse_pointwise(FlatGraph& graph, bool chains);

@@ -156,6 +156,70 @@ TEST(PlanTest, ReductionsThatDoNotGoTogetherStayApart) {
   set_fusion(true);
 }
 
+int steps_of(const Arrays& roots, std::string_view name) {
+  const auto plan = plan_of(roots);
+  return static_cast<int>(std::ranges::count_if(
+      plan->steps, [&](const Step& step) { return step.op->name() == name; }));
+}
+
+TEST(PlanTest, GradientsOfSlicesThatFillTheirArrayAreJoined) {
+  const Array x = random::normal({6, 8}, random::key(1));
+  eval(x);
+  const auto gradient = [&](int64_t first, int64_t last) {
+    const UnaryFunction loss = [=](const Array& v) {
+      Array total = sum(square(v));
+      for (int64_t i = first; i < last; ++i) {
+        total = total + static_cast<float>(i) * sum(slice_axis(v, 1, 2 * i, 2 * i + 2));
+      }
+      return total;
+    };
+    return grad(loss)(x);
+  };
+  const Array joined = gradient(0, 4);
+  EXPECT_EQ(steps_of({joined}, "unslice"), 0);
+  EXPECT_EQ(steps_of({joined}, "concatenate"), 1);
+  const Array apart = gradient(1, 4);
+  EXPECT_EQ(steps_of({apart}, "unslice"), 3);
+  const auto values = x.to_vector<float>();
+  const auto got = joined.to_vector<float>();
+  const auto with_gap = apart.to_vector<float>();
+  for (size_t i = 0; i < values.size(); ++i) {
+    EXPECT_FLOAT_EQ(got[i], 2 * values[i] + static_cast<float>(i % 8 / 2));
+    EXPECT_EQ(with_gap[i], got[i]);
+  }
+}
+
+TEST(PlanTest, AlgebraLeavesFewerSteps) {
+  const Array x = random::normal({5, 1}, random::key(1));
+  const Array y = random::normal({5, 1}, random::key(2));
+  eval(x, y);
+  EXPECT_EQ(plan_of({sum(x, {1})})->steps.size(), 0u);
+  // Built by functions: what a caller still holds is computed too.
+  const auto code_of = [](const std::function<Array()>& build) {
+    return plan_of({build()})->steps.at(0).op->print();
+  };
+  EXPECT_EQ(code_of([&] { return x - neg(y); }), "fused(add)");
+  EXPECT_EQ(code_of([&] { return x + neg(y); }), "fused(subtract)");
+  EXPECT_EQ(code_of([&] { return exp(neg(neg(x))); }), "fused(exp)");
+  EXPECT_EQ((x - neg(y)).to_bytes(), (x + y).to_bytes());
+}
+
+// x - mean(x) is computed where it is read, not in a pass of its own.
+TEST(PlanTest, NodesWaitForTheProgramThatReadsThem) {
+  const Array x = random::normal({300, 40}, random::key(1));
+  eval(x);
+  const auto build = [&] {
+    const Array row = mean(x, {0}, true);
+    return (x - row) * rsqrt(matmul(row, transpose(row)) + 100);
+  };
+  const auto plan = plan_of({build()});
+  EXPECT_EQ(plan->steps.back().op->print(), "fused(subtract, multiply)");
+  const auto fused = build().to_bytes();
+  set_fusion(false);
+  EXPECT_EQ(build().to_bytes(), fused);
+  set_fusion(true);
+}
+
 TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
   const Array x = astype(random::normal({1000}, random::key(1)), float16);
   eval(x);
