@@ -47,7 +47,13 @@ struct Axis {
 };
 
 bool is_depthwise(const ConvGeometry& g) {
-  return g.options.groups == g.channels && g.out_channels == g.channels;
+  return g.options.groups == g.channels && g.out_channels % g.channels == 0;
+}
+
+// Several results a channel: the convolution of an image that has each channel as many times.
+ConvGeometry repeated(ConvGeometry g) {
+  g.channels = g.options.groups = g.out_channels;
+  return g;
 }
 
 template <class T>
@@ -61,6 +67,17 @@ void transpose(const T* from, int64_t rows, int64_t columns, T* to) {
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < columns; ++j) to[j * rows + i] = from[i * columns + j];
   }
+}
+
+// x with every channel `times` times; x itself for one.
+template <class T>
+const T* repeat_channels(const T* x, int64_t count, int64_t times, Buffer& memory) {
+  if (times == 1) return x;
+  T* to = allocate<T>(memory, count * times);
+  parallel_for(count, 16384, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) std::fill_n(to + i * times, times, x[i]);
+  });
+  return to;
 }
 
 struct Tables {
@@ -127,25 +144,41 @@ void convolve(const Tables& tables, int64_t batch, const T* source, int64_t imag
 }  // namespace
 
 template <class T>
-bool conv_depthwise(const ConvGeometry& g, const T* x, const T* weight, T* y) {
-  if (!is_depthwise(g) || depthwise<T>().convolve == nullptr) return false;
+bool conv_depthwise(const ConvGeometry& single, const T* x, const T* weight, T* y) {
+  if (!is_depthwise(single) || depthwise<T>().convolve == nullptr) return false;
+  const ConvGeometry g = repeated(single);
+  Buffer memory;
+  x = repeat_channels(x, single.input_size(), g.channels / single.channels, memory);
   const Tables tables(g, true);
   convolve(tables, g.batch, x, g.height * g.width * g.channels, weight, g.taps(), y);
   return true;
 }
 
 template <class T>
-bool conv_input_depthwise(const ConvGeometry& g, const T* cotangent, const T* weight, T* dx) {
-  if (!is_depthwise(g) || depthwise<T>().convolve == nullptr) return false;
+bool conv_input_depthwise(const ConvGeometry& single, const T* cotangent, const T* weight, T* dx) {
+  if (!is_depthwise(single) || depthwise<T>().convolve == nullptr) return false;
+  const ConvGeometry g = repeated(single);
+  const int64_t times = g.channels / single.channels;
+  Buffer memory;
+  T* all = times == 1 ? dx : allocate<T>(memory, g.input_size());
   const Tables tables(g, false);
   convolve(tables, g.batch, cotangent, g.out_height * g.out_width * g.channels, weight, g.taps(),
-           dx);
+           all);
+  if (times == 1) return true;
+  parallel_for(single.input_size(), 16384, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      dx[i] = std::accumulate(all + i * times, all + (i + 1) * times, T(0));
+    }
+  });
   return true;
 }
 
 template <class T>
-bool conv_weight_depthwise(const ConvGeometry& g, const T* x, const T* cotangent, T* dweight) {
-  if (!is_depthwise(g) || depthwise<T>().correlate == nullptr) return false;
+bool conv_weight_depthwise(const ConvGeometry& single, const T* x, const T* cotangent, T* dweight) {
+  if (!is_depthwise(single) || depthwise<T>().correlate == nullptr) return false;
+  const ConvGeometry g = repeated(single);
+  Buffer repeated_memory;
+  x = repeat_channels(x, single.input_size(), g.channels / single.channels, repeated_memory);
   const Tables tables(g, true);
   const int64_t size = g.weight_size(), height = tables.height(), channels = g.channels;
   // Parts of the lines have sums of their own, added in order.
