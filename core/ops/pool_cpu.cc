@@ -9,6 +9,7 @@
 #include <hwy/foreach_target.h>
 
 // After foreach_target.h, which includes this file once for each target.
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -88,9 +89,24 @@ struct WindowMaximum {
   }
 };
 
+// Asks for the pixels that the window below reaches first, while this one is worked on: the lines
+// of a tall window lie too far apart to be foreseen by the hardware.
+template <class T>
+HWY_INLINE void prefetch_below(const PoolGeometry& g, const Window& w, const T* image) {
+  const int64_t width = std::min(g.options.stride[1], w.right - w.left) * g.channels;
+  const int64_t bottom = std::min(g.height, w.bottom + g.options.stride[0]);
+  for (int64_t y = w.bottom; y < bottom; ++y) {
+    const T* from = image + (y * g.width + w.left) * g.channels;
+    for (int64_t i = 0; i < width; i += 64 / static_cast<int64_t>(sizeof(T))) {
+      hwy::Prefetch(from + i);
+    }
+  }
+}
+
 template <class T>
 void max_lines(const PoolGeometry& g, const T* x, const T*, T* y, int64_t begin, int64_t end) {
   for_each_window(g, begin, end, [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
+    prefetch_below(g, w, x + image);
     for_each_block<T>(g.channels, [&](auto d, int64_t c) HWY_ATTR {
       const T* from = x + image + c;
       const WindowMaximum<decltype(d)> maximum(d, g, w, from);
