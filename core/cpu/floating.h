@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "core/graph/kernels.h"
+#include "core/ops/elementwise_kernels.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
 
@@ -16,6 +17,11 @@ namespace mica {
 /// Element by element, by way of float.
 template <class From, class To>
 void convert_by_float(const From* from, int64_t count, To* to) {
+  if (const ElementwiseKernel vectors = half_cast_kernel(dtype_of<From>, dtype_of<To>)) {
+    return parallel_for(count, 32768, [&](int64_t begin, int64_t end) {
+      vectors(from + begin, nullptr, to + begin, static_cast<size_t>(end - begin));
+    });
+  }
   parallel_for(count, 32768, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) to[i] = static_cast<To>(static_cast<float>(from[i]));
   });

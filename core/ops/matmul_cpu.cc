@@ -2,7 +2,9 @@
 #include <cstring>
 #include <type_traits>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/gemm.h"
+#include "core/cpu/gemm_bf16.h"
 #include "core/cpu/install.h"
 #include "core/ops/matmul.h"
 #include "core/runtime/buffer.h"
@@ -124,23 +126,37 @@ Operand widened(const Operand& x, Buffer& memory) {
   }
   memory = Buffer::allocate(static_cast<size_t>(span) * sizeof(float));
   float* to = reinterpret_cast<float*>(memory.data());
-  const T* from = x.as<T>();
-  parallel_for(span, 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) to[i] = from[i];
-  });
+  convert_by_float(x.as<const T>(), span, to);
   return {memory.data(), Dtype::kFloat32, x.shape, x.strides};
+}
+
+// False where a single product by way of float32 is as well.
+bool multiply_bf16(const Operand& a, const Operand& b, const Operand& out) {
+  const Batch batch(a, b, out);
+  const MatrixView<bfloat16_t> left = view_of<bfloat16_t>(a), right = view_of<bfloat16_t>(b);
+  if (left.line == 0 || right.line == 0) return false;
+  for (int64_t i = 0; i < batch.count; ++i) {
+    MatrixView<bfloat16_t> x = left, y = right;
+    x.data += batch.offset(i, batch.a_steps);
+    y.data += batch.offset(i, batch.b_steps);
+    bfloat16_t* to = out.as<bfloat16_t>() + i * batch.rows * batch.columns;
+    // What the first product cannot do, none can.
+    if (!gemm_bf16(batch.rows, batch.columns, batch.inner, x, y, to, batch.columns)) return false;
+  }
+  return true;
 }
 
 // float16 and bfloat16 are multiplied and summed in float32.
 template <class T>
 void multiply_half(const Operand& a, const Operand& b, const Operand& out) {
+  if constexpr (std::is_same_v<T, bfloat16_t>) {
+    if (multiply_bf16(a, b, out)) return;
+  }
   Buffer a_memory, b_memory;
   const Buffer memory = Buffer::allocate(static_cast<size_t>(out.size()) * sizeof(float));
   const Operand wide = {memory.data(), Dtype::kFloat32, out.shape, out.strides};
   multiply<float>(widened<T>(a, a_memory), widened<T>(b, b_memory), wide);
-  parallel_for(out.size(), 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) out.as<T>()[i] = T(wide.as<float>()[i]);
-  });
+  convert_by_float(wide.as<const float>(), out.size(), out.as<T>());
 }
 
 void run_matmul(const MatMul&, Inputs in, Outputs out) {

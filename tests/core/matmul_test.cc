@@ -191,5 +191,35 @@ TEST(MatMul, ErrorsNameTheShapes) {
             "[matmul] got two bool arrays; wanted numbers (astype one of them)");
 }
 
+// bfloat16 keeps 8 bits, and products are summed in float32: half a unit in the last place of the
+// result, and a float32 sum's error in the products' magnitude.
+TEST(MatMul, Bfloat16IsRoundedOnce) {
+  struct Case {
+    Shape a, b;
+    bool a_transposed, b_transposed;
+  };
+  const Case cases[] = {{{128, 300}, {300, 96}, false, false},
+                        {{130, 300}, {75, 300}, false, true},
+                        {{300, 260}, {300, 150}, true, false},
+                        {{200, 140}, {333, 200}, true, true},
+                        {{2, 3, 64, 200}, {3, 200, 80}, false, false},
+                        {{300, 5000}, {5000, 20}, false, false},
+                        {{7, 9}, {9, 5}, false, false}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(to_string(c.a) + to_string(c.b));
+    Array a = normal_array(c.a, 1, bfloat16), b = normal_array(c.b, 2, bfloat16);
+    if (c.a_transposed) a = swapaxes(a, -1, -2);
+    if (c.b_transposed) b = swapaxes(b, -1, -2);
+    const Array wide_a = astype(a, float64), wide_b = astype(b, float64);
+    const auto want = matmul(wide_a, wide_b).to_vector<double>();
+    const auto size = matmul(abs(wide_a), abs(wide_b)).to_vector<double>();
+    const auto got = astype(matmul(a, b), float64).to_vector<double>();
+    ASSERT_EQ(got.size(), want.size());
+    for (size_t i = 0; i < want.size(); ++i) {
+      ASSERT_LE(std::abs(got[i] - want[i]), 0x1p-8 * std::abs(want[i]) + 1e-6 * size[i]) << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace mica
