@@ -108,6 +108,54 @@ void log_softmax_row(const T* x, T* out, int64_t n) {
   transform_row(x, out, n, [&](auto v) HWY_ATTR { return hn::Sub(hn::Sub(v, bests), logs); });
 }
 
+// Rows too short to fill vectors are taken side by side, a row to a lane, through a transposed copy
+// in the first-level cache.
+constexpr int64_t kShortRow = 24;
+
+template <class T>
+void short_rows(const T* x, T* out, int64_t rows, int64_t n, bool logarithms) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  HWY_ALIGN T tile[static_cast<size_t>(kShortRow) * hn::MaxLanes(d)] = {};
+  for (int64_t c = 0; c < n; ++c) {
+    for (int64_t row = 0; row < rows; ++row) tile[c * lanes + row] = x[row * n + c];
+  }
+  auto best = hn::Set(d, -std::numeric_limits<T>::infinity());
+  for (int64_t c = 0; c < n; ++c) {
+    const auto v = hn::Load(d, tile + c * lanes);
+    best = hn::IfThenElse(hn::Gt(v, best), v, best);
+  }
+  auto total = hn::Zero(d);
+  for (int64_t c = 0; c < n; ++c) {
+    const auto shifted = hn::Sub(hn::Load(d, tile + c * lanes), best);
+    const auto e = exp_of_negative(d, shifted);
+    hn::Store(logarithms ? shifted : e, d, tile + c * lanes);
+    total = hn::Add(total, e);
+  }
+  const auto log = hn::IfThenElse(hn::IsNaN(total), total, hn::Log(d, total));
+  const auto scale = hn::Div(hn::Set(d, T(1)), total);
+  for (int64_t c = 0; c < n; ++c) {
+    const auto v = hn::Load(d, tile + c * lanes);
+    hn::Store(logarithms ? hn::Sub(v, log) : hn::Mul(v, scale), d, tile + c * lanes);
+  }
+  for (int64_t row = 0; row < rows; ++row) {
+    for (int64_t c = 0; c < n; ++c) out[row * n + c] = tile[c * lanes + row];
+  }
+}
+
+template <class T>
+bool run_short_rows(const Rows<T>& task) {
+  const bool logarithms = task.task == RowTask::kLogSoftmax;
+  if (task.columns > kShortRow || (task.task != RowTask::kSoftmax && !logarithms)) return false;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(hn::ScalableTag<T>()));
+  for (int64_t row = 0; row < task.rows; row += lanes) {
+    const int64_t place = row * task.columns;
+    short_rows(task.x + place, task.out + place, std::min(lanes, task.rows - row), task.columns,
+               logarithms);
+  }
+  return true;
+}
+
 template <class T>
 T logsumexp_row(const T* x, int64_t n) {
   const RowSum<T> sum(x, n);
@@ -156,6 +204,7 @@ void cross_entropy_grad_row(const Rows<T>& task, int64_t row) {
 
 template <class T>
 void run_rows(const Rows<T>& task) {
+  if (run_short_rows(task)) return;
   const int64_t n = task.columns;
   for (int64_t row = 0; row < task.rows; ++row) {
     const T* x = task.x + row * n;
