@@ -149,9 +149,10 @@ void gemm(int64_t rows, int64_t columns, int64_t inner, MatrixView<T> a, MatrixV
   const int64_t pieces = inner_pieces(rows, columns, inner, flops);
   if (pieces > 1) return gemm_split_inner(rows, columns, inner, a, b, c, c_line, pieces);
 
+  // Few tiles: each packs its operands anew, which is a third of the work of 64 x 64 of them.
   // A vector product is bound by memory: an element of the matrix is worth more than its flops.
   const double work = rows == 1 || columns == 1 ? 8 * flops : flops;
-  const double parts = work < 2e9 ? std::min(work / kTaskFlops, 16.0) : work / 1.28e8;
+  const double parts = work < 2e9 ? std::min(work / (2 * kTaskFlops), 8.0) : work / 1.28e8;
   const GemmTile tile = gemm_tile(rows, columns, static_cast<int64_t>(std::min(parts, 256.0)));
   const int64_t across = (columns + tile.columns - 1) / tile.columns;
   const int64_t down = (rows + tile.rows - 1) / tile.rows;
