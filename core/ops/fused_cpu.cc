@@ -330,14 +330,17 @@ class Interpreter final : public PreparedKernel {
     const int64_t first = block * block_ * inner_;
     while (begin < end) {
       const int64_t column = begin % inner_;
-      const int64_t count = std::min(end - begin, inner_ - column);
+      const int64_t width = std::min(end - begin, inner_ - column);
+      const bool in_first_row = begin - first < inner_;
+      const int64_t rows =
+          in_first_row || width < inner_ ? 1 : std::max<int64_t>(1, (end - begin) / inner_);
       std::byte* into = to.element(block * inner_ + column);
-      if (begin - first < inner_)
-        std::memcpy(into, from, static_cast<size_t>(count) * to.item);
+      if (in_first_row)
+        std::memcpy(into, from, static_cast<size_t>(width) * to.item);
       else
-        to.kernels.fold(from, count, into);
-      from += static_cast<size_t>(count) * to.item;
-      begin += count;
+        to.kernels.fold(from, rows, width, into);
+      from += static_cast<size_t>(rows * width) * to.item;
+      begin += rows * width;
     }
   }
 

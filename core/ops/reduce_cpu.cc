@@ -59,6 +59,13 @@ constexpr int64_t kLanes = 32;
 #include "core/ops/reduce.def"
 #undef REDUCE
 
+// Pairwise, in loops of fixed lengths, which stay in registers.
+template <int64_t kWidth, class T, class C>
+HWY_INLINE void fold_lanes(T* lanes) {
+  for (int64_t k = 0; k < kWidth; ++k) lanes[k] = C::of(lanes[k], lanes[k + kWidth]);
+  if constexpr (kWidth > 1) fold_lanes<kWidth / 2, T, C>(lanes);
+}
+
 // One line of `length` elements: kLanes running results side by side, then those pairwise.
 template <class T, class C>
 T reduce_line(const T* x, int64_t length) {
@@ -74,10 +81,29 @@ T reduce_line(const T* x, int64_t length) {
     for (int64_t k = 0; k < kLanes; ++k) lanes[k] = C::of(lanes[k], x[i + k]);
   }
   for (int64_t k = 0; i < length; ++i, ++k) lanes[k] = C::of(lanes[k], x[i]);
-  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
-    for (int64_t k = 0; k < width; ++k) lanes[k] = C::of(lanes[k], lanes[k + width]);
-  }
+  fold_lanes<kLanes / 2, T, C>(lanes);
   return lanes[0];
+}
+
+// A few columns of all rows, which stay in registers meanwhile.
+template <int64_t kColumns, class T, class C>
+HWY_INLINE void fold_columns(const T* x, int64_t rows, int64_t stride, T* out) {
+  T held[kColumns];
+  for (int64_t i = 0; i < kColumns; ++i) held[i] = out[i];
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < kColumns; ++i) held[i] = C::of(held[i], x[r * stride + i]);
+  }
+  for (int64_t i = 0; i < kColumns; ++i) out[i] = held[i];
+}
+
+// `rows` lines of `width` elements, `stride` apart, on top of what `out` holds.
+template <class T, class C>
+void fold_rows(const T* x, int64_t rows, int64_t width, int64_t stride, T* out) {
+  int64_t i = 0;
+  for (; width - i >= 64; i += 64) fold_columns<64, T, C>(x + i, rows, stride, out + i);
+  for (; width - i >= 16; i += 16) fold_columns<16, T, C>(x + i, rows, stride, out + i);
+  for (; width - i >= 4; i += 4) fold_columns<4, T, C>(x + i, rows, stride, out + i);
+  for (; i < width; ++i) fold_columns<1, T, C>(x + i, rows, stride, out + i);
 }
 
 // `rows` lines of `width` elements, `stride` apart, into one.
@@ -88,10 +114,7 @@ void reduce_rows(const T* x, int64_t rows, int64_t width, int64_t stride, T* out
     return;
   }
   std::copy_n(x, width, out);
-  for (int64_t r = 1; r < rows; ++r) {
-    const T* line = x + r * stride;
-    for (int64_t i = 0; i < width; ++i) out[i] = C::of(out[i], line[i]);
-  }
+  fold_rows<T, C>(x + stride, rows - 1, width, stride, out);
 }
 
 // (outer, length, inner) -> (outer, blocks, inner), blocks of `block` elements of the middle axis.
@@ -102,7 +125,7 @@ void reduce_blocks(const T* x, int64_t outer, int64_t length, int64_t inner, int
   constexpr int64_t kColumns = 4096;
   const int64_t stripes = (inner + kColumns - 1) / kColumns;
   const int64_t work = std::min(block, length) * std::min(inner, kColumns) + 1;
-  const int64_t grain = std::max<int64_t>(1, 32768 / work);
+  const int64_t grain = std::max<int64_t>(1, 131072 / work);
   parallel_for(outer * blocks * stripes, grain, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
       const int64_t stripe = task % stripes;
@@ -165,10 +188,8 @@ ReduceKernels kernels_of() {
   return {[](const void* x, int64_t length, void* out) {
             *static_cast<T*>(out) = reduce_line<T, C>(static_cast<const T*>(x), length);
           },
-          [](const void* x, int64_t count, void* into) {
-            const T* from = static_cast<const T*>(x);
-            T* to = static_cast<T*>(into);
-            for (int64_t i = 0; i < count; ++i) to[i] = C::of(to[i], from[i]);
+          [](const void* x, int64_t rows, int64_t width, void* into) {
+            fold_rows<T, C>(static_cast<const T*>(x), rows, width, width, static_cast<T*>(into));
           },
           [](const void* x, int64_t outer, int64_t length, int64_t inner, void* out) {
             reduce_middle<T, C>(static_cast<const T*>(x), outer, length, inner,

@@ -21,8 +21,8 @@ inline int64_t row_block(int64_t inner) { return std::clamp<int64_t>(65536 / inn
 struct ReduceKernels {
   /// `length` elements into one.
   void (*line)(const void* x, int64_t length, void* out) = nullptr;
-  /// into[i] = combine(into[i], x[i]) for i < count.
-  void (*fold)(const void* x, int64_t count, void* into) = nullptr;
+  /// into[i] = combine(into[i], x[row * width + i]) for i < width, row by row.
+  void (*fold)(const void* x, int64_t rows, int64_t width, void* into) = nullptr;
   /// (outer, length, inner) into (outer, inner).
   void (*finish)(const void* x, int64_t outer, int64_t length, int64_t inner, void* out) = nullptr;
 };
