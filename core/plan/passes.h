@@ -12,6 +12,10 @@ void merge_equal_nodes(FlatGraph& graph);
 /// Rewrites what is the same with fewer or cheaper nodes, and drops what nobody reads.
 void simplify(FlatGraph& graph);
 
+/// Products that are only read transposed are computed so. What they were made from may be left
+/// without readers, for simplify to drop.
+void absorb_transposes(FlatGraph& graph);
+
 /// Chains of pointwise ops over one shape become Fused nodes, with the reductions that end them;
 /// with `chains` false, each pointwise op becomes a Fused node of its own.
 void fuse_pointwise(FlatGraph& graph, bool chains);

@@ -15,6 +15,7 @@ std::atomic<bool> fusion = true;
 
 std::shared_ptr<const Plan> build_plan(FlatGraph graph, bool chains) {
   merge_equal_nodes(graph);
+  absorb_transposes(graph);
   simplify(graph);
   fuse_pointwise(graph, chains);
   auto plan = std::make_shared<Plan>();

@@ -311,5 +311,18 @@ TEST(PlanTest, TellsAnObserverOfEveryStep) {
   EXPECT_THAT(names, ElementsAre("matmul", "fused"));
 }
 
+TEST(PlanTest, ProductsThatAreReadTransposedAreComputedSo) {
+  const Array a = astype(reshape(arange(2 * 3 * 4), {2, 3, 4}), float32);
+  const Array b = astype(reshape(arange(4 * 5), {4, 5}), float32);
+  eval(a, b);
+  const Array wanted = swapaxes(matmul(a, expand_dims(b, {0})), -1, -2) * 2;
+  const auto plan = plan_of({wanted});
+  ASSERT_EQ(plan->steps.size(), 2u);
+  EXPECT_TRUE(plan->steps[1].in[0].layout.is_contiguous());
+  const std::vector<float> values = wanted.to_vector<float>();
+  // Row 2 of the first matrix times column 3.
+  EXPECT_EQ(values[3 * 3 + 2], 2 * (8 * 3 + 9 * 8 + 10 * 13 + 11 * 18));
+}
+
 }  // namespace
 }  // namespace mica
