@@ -65,6 +65,9 @@ void Optimizer::check(const NamedPointers& parameters, const NamedArrays& gradie
       if (!names.contains(name)) fail("[optimizer] no parameter for the gradient of '{}'", name);
     }
   }
+}
+
+void Optimizer::check_groups(const NamedPointers& parameters) const {
   if (steps_ > 0) return;
   for (const Group& group : groups_) {
     bool used = false;
@@ -75,24 +78,49 @@ void Optimizer::check(const NamedPointers& parameters, const NamedArrays& gradie
 
 void Optimizer::update(const NamedPointers& parameters, const NamedArrays& gradients, double lr) {
   check(parameters, gradients);
-  // Parameters of one group and step share their scalars.
-  std::map<std::pair<size_t, int64_t>, Arrays> scalars;
+  check_groups(parameters);
+  NamedPointers updated;
+  for (const auto& parameter : parameters) {
+    if (gradients.contains(parameter.first)) updated.push_back(parameter);
+  }
+  finish_update(updated, gradients, advance(updated, lr));
+}
+
+Arrays Optimizer::begin_update(const NamedPointers& parameters, double lr) {
+  check_groups(parameters);
+  return advance(parameters, lr);
+}
+
+Arrays Optimizer::advance(const NamedPointers& parameters, double lr) {
+  Arrays scalars;
+  scalars_of_.clear();
   for (const auto& [name, parameter] : parameters) {
-    const auto gradient = gradients.find(name);
-    if (gradient == gradients.end()) continue;
     const size_t group = group_of(name);
     const Rule& rule = *group_rules_[group];
     const auto [slot, is_new] = slots_.try_emplace(name);
     if (is_new) slot->second.state = rule.init(*parameter);
     const int64_t step = ++slot->second.step;
-    Arrays& values = scalars[{group, step}];
-    if (values.empty()) {
-      const double factor = group < groups_.size() ? groups_[group].lr_factor : 1;
-      values = rule.scalars(lr * factor, step);
-    }
-    *parameter = rule.update(*parameter, gradient->second, slot->second.state, values);
+    const auto [range, is_first] = scalars_of_.try_emplace({group, step});
+    if (!is_first) continue;
+    const double factor = group < groups_.size() ? groups_[group].lr_factor : 1;
+    const Arrays values = rule.scalars(lr * factor, step);
+    range->second = {scalars.size(), values.size()};
+    for (const Array& value : values) scalars.push_back(value);
   }
   ++steps_;
+  return scalars;
+}
+
+void Optimizer::finish_update(const NamedPointers& parameters, const NamedArrays& gradients,
+                              const Arrays& scalars) {
+  check(parameters, gradients);
+  for (const auto& [name, parameter] : parameters) {
+    const size_t group = group_of(name);
+    Slot& slot = slots_.at(name);
+    const auto [first, count] = scalars_of_.at({group, slot.step});
+    const Arrays values(scalars.begin() + first, scalars.begin() + first + count);
+    *parameter = group_rules_[group]->update(*parameter, gradients.at(name), slot.state, values);
+  }
 }
 
 NamedArrays Optimizer::state() const {
@@ -140,6 +168,14 @@ Arrays Optimizer::state_arrays() const {
     for (const auto& [key, value] : slot.state) arrays.push_back(value);
   }
   return arrays;
+}
+
+std::vector<Array*> Optimizer::state_pointers() {
+  std::vector<Array*> pointers;
+  for (auto& [name, slot] : slots_) {
+    for (auto& [key, value] : slot.state) pointers.push_back(&value);
+  }
+  return pointers;
 }
 
 }  // namespace mica::optim

@@ -96,6 +96,14 @@ class Optimizer {
     update(parameters, gradients, lr());
   }
 
+  /// The two halves of update(), for compiled steps. begin_update counts the step and gives the
+  /// numbers that it depends on (learning rates, bias corrections), to be passed as arguments;
+  /// `parameters` are those that will have a gradient. finish_update is graph code: it takes these
+  /// numbers as scalars of the parameters' type and assigns the next values.
+  Arrays begin_update(const NamedPointers& parameters, double lr);
+  void finish_update(const NamedPointers& parameters, const NamedArrays& gradients,
+                     const Arrays& scalars);
+
   double lr() const { return rule_->lr(); }
   /// Number of updates so far.
   int64_t steps() const { return steps_; }
@@ -107,6 +115,8 @@ class Optimizer {
   void load_state(const NamedArrays& state);
   /// The lazy part of state(), to be evaluated along with the parameters.
   Arrays state_arrays() const;
+  /// The same, to be assigned; valid until the next call of update, begin_update or load_state.
+  std::vector<Array*> state_pointers();
 
  private:
   struct Slot {
@@ -115,12 +125,17 @@ class Optimizer {
   };
   size_t group_of(const std::string& name) const;
   void check(const NamedPointers& parameters, const NamedArrays& gradients) const;
+  void check_groups(const NamedPointers& parameters) const;
+  Arrays advance(const NamedPointers& parameters, double lr);
 
   std::unique_ptr<Rule> rule_;
   std::vector<Group> groups_;
   std::vector<std::unique_ptr<Rule>> group_rules_;  // one a group, and rule_'s clone for the rest
   std::map<std::string, Slot> slots_;
   int64_t steps_ = 0;
+  // Parameters of one group and number of updates share their scalars: where these begin in what
+  // begin_update gave, and how many there are.
+  std::map<std::pair<size_t, int64_t>, std::pair<size_t, size_t>> scalars_of_;
 };
 
 }  // namespace mica::optim

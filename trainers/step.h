@@ -1,5 +1,5 @@
-// One training step of a config: value and gradients, clipping, the optimizer's rule, all in one
-// evaluation.
+// One training step of a config: value and gradients, clipping, the optimizer's rule, traced once
+// and replayed from then on. Parameters and optimizer state are updated in their own memory.
 //
 //   TrainingStep step(config, network, /*counts_correct=*/true);
 //   TrainingStep::Result result = step.run(batch.x, batch.y, number, learning_rate);
@@ -9,6 +9,7 @@
 // bit for bit. `config` and `network` must outlive it; one thread a TrainingStep.
 #pragma once
 
+#include "core/eval/compile.h"
 #include "nn/module.h"
 #include "optim/optimizer.h"
 #include "trainers/config.h"
@@ -19,6 +20,8 @@ class TrainingStep {
  public:
   /// `counts_correct`: whether the highest output is the answer, to be counted where it is right.
   TrainingStep(const RunConfig& config, nn::Module& network, bool counts_correct);
+  TrainingStep(const TrainingStep&) = delete;
+  TrainingStep& operator=(const TrainingStep&) = delete;
 
   struct Result {
     double loss = 0;  // of the batch before the update
@@ -31,10 +34,14 @@ class TrainingStep {
   const optim::Optimizer& optimizer() const { return optimizer_; }
 
  private:
+  Arrays build(const Array& x, const Array& y, const Array& key, const Arrays& scalars);
+  std::vector<Array*> state();
+
   const RunConfig& config_;
   nn::Module& network_;
   bool counts_correct_;
   optim::Optimizer optimizer_;
+  CompiledFunction compiled_;
 };
 
 }  // namespace mica::trainers

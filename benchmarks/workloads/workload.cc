@@ -1,5 +1,6 @@
 #include "benchmarks/workloads/workload.h"
 
+#include "core/eval/compile.h"
 #include "core/eval/eval.h"
 #include "core/ops/random.h"
 
@@ -33,15 +34,27 @@ Step train_step(std::shared_ptr<nn::Module> network, std::shared_ptr<optim::Opti
       nn::value_and_grad(*network, [network, loss](const Array& input, const Array& target) {
         return loss((*network)(input), target);
       });
-  return [=] {
-    auto [value, gradients] = value_and_gradients(x, y);
-    optimizer->update(network->named_parameters(), gradients);
-    Arrays results = optimizer->state_arrays();
-    results.push_back(value);
-    for (const auto& [name, array] : network->named_parameters()) results.push_back(*array);
-    for (const auto& [name, array] : network->named_buffers()) results.push_back(*array);
-    eval(results);
-    value.item<float>();
+  const auto build = [=](const Arrays& in) {
+    const random::KeyScope drawing(in[2]);
+    auto [value, gradients] = value_and_gradients(in[0], in[1]);
+    optimizer->finish_update(network->named_parameters(), gradients,
+                             Arrays(in.begin() + 3, in.end()));
+    return Arrays{value};
+  };
+  const auto state = [=] {
+    std::vector<Array*> arrays = optimizer->state_pointers();
+    for (const auto& [name, array] : network->named_parameters()) arrays.push_back(array);
+    for (const auto& [name, array] : network->named_buffers()) arrays.push_back(array);
+    return arrays;
+  };
+  const CompiledFunction compiled = compile(build, {.state = state});
+  return [=, number = uint64_t{0}]() mutable {
+    Arrays arguments = {x, y, random::key(number++)};
+    for (const Array& scalar :
+         optimizer->begin_update(network->named_parameters(), optimizer->lr())) {
+      arguments.push_back(scalar);
+    }
+    compiled(std::move(arguments))[0].item<float>();
   };
 }
 

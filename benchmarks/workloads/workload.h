@@ -43,7 +43,8 @@ Array sample(const Shape& shape, uint64_t seed);
 /// Labels below `classes`, evaluated.
 Array sample_labels(int64_t count, int64_t classes, uint64_t seed);
 
-/// One training step of a classifier: value and gradients, update, all evaluated, the loss read.
+/// One compiled training step of a classifier, as the trainer makes it: value and gradients, the
+/// update in place, the loss read.
 using LossFunction = std::function<Array(const Array&, const Array&)>;
 Step train_step(std::shared_ptr<nn::Module> network, std::shared_ptr<optim::Optimizer> optimizer,
                 LossFunction loss, const Array& x, const Array& y);

@@ -83,6 +83,7 @@ Words words_of(uint64_t number) {
 struct Sequence {
   Words key = words_of(0);
   uint64_t drawn = 0;
+  Array traced = {};  // the key, where a KeyScope gave it
 };
 thread_local Sequence sequence;
 
@@ -164,12 +165,28 @@ Array fold_in(const Array& key, uint64_t data) {
   return reshape(blocks(folding, {words_of(data)}), {2});
 }
 
-void seed(uint64_t seed) { sequence = {words_of(seed), 0}; }
+void seed(uint64_t seed) {
+  sequence.key = words_of(seed);
+  sequence.drawn = 0;
+  sequence.traced = Array();
+}
 
 Array next_key() {
   Words counter = words_of(sequence.drawn++);
   counter[0] |= kSplitting;
+  if (sequence.traced.defined()) return reshape(blocks(sequence.traced, {counter}), {2});
   return key_array(threefry(sequence.key, counter));
+}
+
+KeyScope::KeyScope(const Array& key) : outer_key_(sequence.traced), outer_drawn_(sequence.drawn) {
+  check_key(Spec{key.shape(), key.dtype()}, "random.KeyScope");
+  sequence.traced = key;
+  sequence.drawn = 0;
+}
+
+KeyScope::~KeyScope() {
+  sequence.traced = outer_key_;
+  sequence.drawn = outer_drawn_;
 }
 
 Array bits(const Shape& shape, const Array& key) {

@@ -28,6 +28,21 @@ void seed(uint64_t seed);
 /// The next key of this thread's default sequence.
 Array next_key();
 
+/// While one exists, this thread's default sequence is the one that seed(n) starts, for the key
+/// that key(n) gives. The key may be an argument of a compiled function, which then draws other
+/// numbers for other keys. Afterwards the sequence before goes on.
+class KeyScope {
+ public:
+  explicit KeyScope(const Array& key);
+  ~KeyScope();
+  KeyScope(const KeyScope&) = delete;
+  KeyScope& operator=(const KeyScope&) = delete;
+
+ private:
+  Array outer_key_;
+  uint64_t outer_drawn_;
+};
+
 /// Uniform uint32 words.
 Array bits(const Shape& shape, const Array& key = {});
 /// Uniform in [low, high).

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <set>
 
+#include "core/eval/compile.h"
 #include "core/eval/eval.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
@@ -279,6 +280,40 @@ TEST(RandomDropout, GradientDrawsTheSameNumbers) {
                 .to_bytes());
   EXPECT_EQ(testing::error_text([&] { random::dropout(x, 1, key); }),
             "[random.dropout] p must lie in [0, 1), got 1");
+}
+
+TEST(KeyScope, DrawsWhatTheSeedDraws) {
+  const auto draw = [] { return random::uniform({5}).to_vector<float>(); };
+  random::seed(7);
+  const std::vector<float> first = draw(), second = draw();
+  random::seed(8);
+  {
+    const random::KeyScope scope(random::key(7));
+    EXPECT_EQ(draw(), first);
+    {
+      const random::KeyScope inner(random::key(7));
+      EXPECT_EQ(draw(), first);
+    }
+    EXPECT_EQ(draw(), second);
+  }
+  const std::vector<float> other = draw();
+  random::seed(8);
+  EXPECT_EQ(draw(), other);
+  EXPECT_EQ(testing::error_text([] { random::KeyScope(zeros({3}, uint32)); }),
+            "[random.KeyScope] a key is a uint32 array of shape (2,), got uint32 (3,)");
+}
+
+TEST(KeyScope, GivesCompiledFunctionsNumbersOfTheirOwn) {
+  const auto draw = compile([](const Arrays& in) {
+    const random::KeyScope scope(in[0]);
+    return Arrays{random::uniform({5}), random::uniform({5})};
+  });
+  for (const uint64_t seed : {7, 8}) {
+    const Arrays drawn = draw(random::key(seed));
+    random::seed(seed);
+    EXPECT_EQ(drawn[0].to_bytes(), random::uniform({5}).to_bytes());
+    EXPECT_EQ(drawn[1].to_bytes(), random::uniform({5}).to_bytes());
+  }
 }
 
 }  // namespace
