@@ -8,10 +8,12 @@
 #include <functional>
 
 #include "core/eval/eval.h"
+#include "core/ops/attention.h"
 #include "core/ops/conv.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
+#include "core/ops/norm.h"
 #include "core/ops/pool.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
@@ -116,6 +118,56 @@ void log_softmax_rows(benchmark::State& state) {
   measure(state, 0, [&] { return log_softmax(x); });
 }
 BENCHMARK(log_softmax_rows)->Arg(10)->Arg(1000)->UseRealTime();
+
+void softmax_rows(benchmark::State& state) {
+  const Array x = sample({state.range(0), state.range(1)}, 1);
+  measure(state, 0, [&] { return softmax(x); });
+  state.SetBytesProcessed(state.iterations() * x.size() * 8);
+}
+BENCHMARK(softmax_rows)->Args({4096, 1024})->Args({100'000, 10})->UseRealTime();
+
+void layer_norm_rows(benchmark::State& state) {
+  const Array x = sample({8192, 1024}, 1), weight = sample({1024}, 2), bias = sample({1024}, 3);
+  measure(state, 0, [&] { return layer_norm(x, weight, bias, 1e-5); });
+  state.SetBytesProcessed(state.iterations() * x.size() * 8);
+}
+BENCHMARK(layer_norm_rows)->UseRealTime();
+
+/// Value and gradients of a batch norm in training, as ResNet-20 has them. Range: channels, side.
+void batch_norm_step(benchmark::State& state) {
+  const Shape shape = {128, state.range(1), state.range(1), state.range(0)};
+  const Array x = sample(shape, 1), g = sample(shape, 2);
+  const Array weight = sample({state.range(0)}, 3), bias = sample({state.range(0)}, 4);
+  measure(state, 0, [&] {
+    return vjp([](const Arrays& in) { return Arrays{batch_norm(in[0], in[1], in[2], 1e-5).y}; },
+               {x, weight, bias}, {g})
+        .second[0];
+  });
+}
+BENCHMARK(batch_norm_step)->Args({16, 32})->Args({32, 16})->Args({64, 8})->UseRealTime();
+
+void dropout_4m(benchmark::State& state) {
+  const Array x = sample({1 << 22}, 1), key = random::key(1);
+  measure(state, 0, [&] { return random::dropout(x, 0.3, key); });
+}
+BENCHMARK(dropout_4m)->UseRealTime();
+
+/// 32 heads of 512 queries and keys of 64 numbers; with the gradient for range 1.
+void attention(benchmark::State& state) {
+  const Shape shape = {4, 8, 512, 64};
+  const Array q = sample(shape, 1), k = sample(shape, 2), v = sample(shape, 3),
+              g = sample(shape, 4);
+  const ArraysFunction f = [](const Arrays& in) {
+    return Arrays{scaled_dot_product_attention(in[0], in[1], in[2])};
+  };
+  const bool gradient = state.range(0) != 0;
+  const double products = 2.0 * 32 * 512 * 512 * 64;
+  measure(state, (gradient ? 7 : 2) * products, [&] {
+    if (!gradient) return f({q, k, v})[0];
+    return vjp(f, {q, k, v}, {g}).second[0];
+  });
+}
+BENCHMARK(attention)->Arg(0)->Arg(1)->UseRealTime();
 
 /// Building, finding the plan of, and running a chain of scalar ops: the cost of a node.
 void graph_overhead(benchmark::State& state) {

@@ -14,16 +14,20 @@
 
 namespace mica {
 
-/// Element by element, by way of float.
+/// Element by element, by way of float, on the calling thread.
+template <class From, class To>
+void convert_part_by_float(const From* from, int64_t count, To* to) {
+  if (const ElementwiseKernel vectors = half_cast_kernel(dtype_of<From>, dtype_of<To>)) {
+    return vectors(from, nullptr, to, static_cast<size_t>(count));
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = static_cast<To>(static_cast<float>(from[i]));
+}
+
+/// The same in parallel.
 template <class From, class To>
 void convert_by_float(const From* from, int64_t count, To* to) {
-  if (const ElementwiseKernel vectors = half_cast_kernel(dtype_of<From>, dtype_of<To>)) {
-    return parallel_for(count, 32768, [&](int64_t begin, int64_t end) {
-      vectors(from + begin, nullptr, to + begin, static_cast<size_t>(end - begin));
-    });
-  }
   parallel_for(count, 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) to[i] = static_cast<To>(static_cast<float>(from[i]));
+    convert_part_by_float(from + begin, end - begin, to + begin);
   });
 }
 

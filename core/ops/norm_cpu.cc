@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/install.h"
 #include "core/ops/norm_op.h"
 #include "core/runtime/buffer.h"
@@ -256,10 +257,13 @@ const Compute* part(const T* from, const ChannelChunk<Compute>& chunk, std::vect
     return from;
   } else {
     room.resize(static_cast<size_t>(chunk.rows * chunk.channels));
+    if (chunk.stride == chunk.channels) {
+      convert_part_by_float(from, chunk.rows * chunk.channels, room.data());
+      return room.data();
+    }
     for (int64_t r = 0; r < chunk.rows; ++r) {
-      for (int64_t c = 0; c < chunk.channels; ++c) {
-        room[static_cast<size_t>(r * chunk.channels + c)] = Compute(from[r * chunk.stride + c]);
-      }
+      convert_part_by_float(from + r * chunk.stride, chunk.channels,
+                            room.data() + r * chunk.channels);
     }
     return room.data();
   }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/install.h"
 #include "core/ops/norm_op.h"
 #include "core/runtime/buffer.h"
@@ -198,12 +199,17 @@ void run_chunk(RowNormChunk<Compute> chunk, const T* x, const T* g, T* out) {
     run_best(chunk);
   } else {
     const auto count = static_cast<size_t>(chunk.rows * chunk.columns);
-    std::vector<Compute> x_wide(x, x + count), g_wide, result(count);
-    if (g != nullptr) g_wide.assign(g, g + count);
+    const auto wide = [&](const T* from) {
+      std::vector<Compute> converted(from == nullptr ? 0 : count);
+      convert_part_by_float(from, static_cast<int64_t>(converted.size()), converted.data());
+      return converted;
+    };
+    const std::vector<Compute> x_wide = wide(x), g_wide = wide(g);
+    std::vector<Compute> result(count);
     chunk.x = x_wide.data(), chunk.g = g == nullptr ? nullptr : g_wide.data();
     chunk.out = result.data();
     run_best(chunk);
-    for (size_t i = 0; i < count; ++i) out[i] = T(result[i]);
+    convert_part_by_float(result.data(), static_cast<int64_t>(count), out);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/install.h"
 #include "core/ops/axis.h"
 #include "core/ops/softmax_op.h"
@@ -241,13 +242,14 @@ template <class Half>
 void run_half_chunk(const Half* x, Half* out, const Half* cotangent, bool whole_rows,
                     Rows<float> task) {
   const int64_t count = task.rows * task.columns;
-  const std::vector<float> x_wide(x, x + count);
+  std::vector<float> x_wide(static_cast<size_t>(count));
+  convert_part_by_float(x, count, x_wide.data());
   std::vector<float> result(static_cast<size_t>(whole_rows ? count : task.rows));
   std::vector<float> cotangent_wide;
   if (cotangent != nullptr) cotangent_wide.assign(cotangent, cotangent + task.rows);
   task.x = x_wide.data(), task.out = result.data(), task.cotangent = cotangent_wide.data();
   run_chunk(task);
-  for (size_t i = 0; i < result.size(); ++i) out[i] = Half(result[i]);
+  convert_part_by_float(result.data(), static_cast<int64_t>(result.size()), out);
 }
 
 std::vector<int64_t> labels_of(const Operand& labels) {
