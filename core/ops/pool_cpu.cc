@@ -219,19 +219,47 @@ void gradient_lines(const PoolGeometry& g, const T* x, const T* cotangent, T* dx
       });
 }
 
+// bfloat16 is the upper half of a float32. Where values are only chosen among, going there and back
+// changes none of them.
+template <class T>
+using Computed = std::conditional_t<std::is_same_v<T, uint16_t>, float, T>;
+
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load(D d, const T* from) {
+  return hn::LoadU(d, from);
+}
+template <class D>
+HWY_INLINE hn::Vec<D> load(D d, const uint16_t* from) {
+  const hn::Rebind<uint16_t, D> half;
+  const hn::Rebind<uint32_t, D> whole;
+  return hn::BitCast(d, hn::ShiftLeft<16>(hn::PromoteTo(whole, hn::LoadU(half, from))));
+}
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store(hn::Vec<D> value, D d, T* to) {
+  hn::StoreU(value, d, to);
+}
+template <class D>
+HWY_INLINE void store(hn::Vec<D> value, D, uint16_t* to) {
+  const hn::Rebind<uint16_t, D> half;
+  const hn::Rebind<uint32_t, D> whole;
+  const hn::Rebind<int32_t, D> narrowed;
+  const auto bits = hn::ShiftRight<16>(hn::BitCast(whole, value));
+  hn::StoreU(hn::DemoteTo(half, hn::BitCast(narrowed, bits)), half, to);
+}
+
 template <class T>
 void max_halving_lines(const PoolGeometry& g, const T* x, const T*, T* y, int64_t begin,
                        int64_t end) {
   const int64_t channels = g.channels, below = g.width * channels;
   for_each_window(g, begin, end, [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
     const T* from = x + image + (w.top * g.width + w.left) * channels;
-    for_each_block<T>(channels, [&](auto d, int64_t c) HWY_ATTR {
-      auto best = hn::LoadU(d, from + c);
+    for_each_block<Computed<T>>(channels, [&](auto d, int64_t c) HWY_ATTR {
+      auto best = load(d, from + c);
       for (const int64_t pixel : {channels, below, below + channels}) {
-        const auto value = hn::LoadU(d, from + pixel + c);
+        const auto value = load(d, from + pixel + c);
         best = hn::IfThenElse(beats(value, best), value, best);
       }
-      hn::StoreU(best, d, y + out + c);
+      store(best, d, y + out + c);
     });
   });
 }
@@ -255,22 +283,22 @@ void gradient_halving_lines(const PoolGeometry& g, const T* x, const T* cotangen
   const int64_t channels = g.channels, below = g.width * channels;
   for_each_window(g, begin, end, [&](const Window& w, int64_t image, int64_t out) HWY_ATTR {
     const int64_t first = image + (w.top * g.width + w.left) * channels;
-    for_each_block<T>(channels, [&](auto d, int64_t c) HWY_ATTR {
+    for_each_block<Computed<T>>(channels, [&](auto d, int64_t c) HWY_ATTR {
       const T* from = x + first + c;
       T* to = dx + first + c;
-      const auto x0 = hn::LoadU(d, from), x1 = hn::LoadU(d, from + channels);
-      const auto x2 = hn::LoadU(d, from + below), x3 = hn::LoadU(d, from + below + channels);
+      const auto x0 = load(d, from), x1 = load(d, from + channels);
+      const auto x2 = load(d, from + below), x3 = load(d, from + below + channels);
       const auto take1 = beats(x1, x0);
       const auto best1 = hn::IfThenElse(take1, x1, x0);
       const auto take2 = beats(x2, best1);
       const auto best2 = hn::IfThenElse(take2, x2, best1);
       const auto take3 = beats(x3, best2);
-      const auto share = hn::LoadU(d, cotangent + out + c);
+      const auto share = load(d, cotangent + out + c);
       const auto upper = hn::IfThenZeroElse(hn::Or(take2, take3), share);
-      hn::StoreU(hn::IfThenZeroElse(take1, upper), d, to);
-      hn::StoreU(hn::IfThenElseZero(take1, upper), d, to + channels);
-      hn::StoreU(hn::IfThenZeroElse(take3, hn::IfThenElseZero(take2, share)), d, to + below);
-      hn::StoreU(hn::IfThenElseZero(take3, share), d, to + below + channels);
+      store(hn::IfThenZeroElse(take1, upper), d, to);
+      store(hn::IfThenElseZero(take1, upper), d, to + channels);
+      store(hn::IfThenZeroElse(take3, hn::IfThenElseZero(take2, share)), d, to + below);
+      store(hn::IfThenElseZero(take3, share), d, to + below + channels);
     });
   });
   const int64_t image_size = g.height * g.width * channels;
@@ -324,6 +352,9 @@ PoolFunctions<T> functions() {
 }
 PoolFunctions<float> float_functions() { return functions<float>(); }
 PoolFunctions<double> double_functions() { return functions<double>(); }
+HalvingFunctions bfloat16_functions() {
+  return {max_halving_lines<uint16_t>, gradient_halving_lines<uint16_t>};
+}
 
 }  // namespace mica::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -338,6 +369,7 @@ namespace {
 
 HWY_EXPORT(float_functions);
 HWY_EXPORT(double_functions);
+HWY_EXPORT(bfloat16_functions);
 
 template <class T>
 const PoolFunctions<T>& pool_functions() {
@@ -353,8 +385,8 @@ const PoolFunctions<T>& pool_functions() {
 
 // Runs one of the functions over `count` lines of `size` elements each.
 template <class T>
-void run(typename PoolFunctions<T>::Function function, const PoolGeometry& g, const T* x,
-         const T* other, T* out, int64_t count, int64_t size) {
+void run(PoolFunction<T> function, const PoolGeometry& g, const T* x, const T* other, T* out,
+         int64_t count, int64_t size) {
   constexpr int64_t kTaskElements = 65536;
   parallel_for(count, std::max<int64_t>(1, kTaskElements / std::max<int64_t>(size, 1)),
                [&](int64_t begin, int64_t end) { function(g, x, other, out, begin, end); });
@@ -366,6 +398,10 @@ int64_t line_size(const PoolGeometry& g) { return g.options.kernel[0] * g.width 
 
 void run_max(const MaxPool2d& op, Inputs in, Outputs out) {
   const PoolGeometry g = PoolGeometry::of(in[0].shape, op.options);
+  if (out[0].dtype == bfloat16 && g.is_halving()) {
+    return run<uint16_t>(HWY_DYNAMIC_DISPATCH(bfloat16_functions)().max, g, in[0].as<uint16_t>(),
+                         nullptr, out[0].as<uint16_t>(), lines(g), line_size(g));
+  }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* y) {
     const PoolFunctions<T>& f = pool_functions<T>();
     run<T>(g.is_halving() ? f.max_halving : f.max, g, from[0], nullptr, y, lines(g), line_size(g));
@@ -374,6 +410,11 @@ void run_max(const MaxPool2d& op, Inputs in, Outputs out) {
 
 void run_max_gradient(const MaxPool2dGradient& op, Inputs in, Outputs out) {
   const PoolGeometry g = PoolGeometry::of(in[0].shape, op.options);
+  if (out[0].dtype == bfloat16 && g.is_halving()) {
+    return run<uint16_t>(HWY_DYNAMIC_DISPATCH(bfloat16_functions)().gradient, g,
+                         in[0].as<uint16_t>(), in[1].as<uint16_t>(), out[0].as<uint16_t>(),
+                         lines(g), line_size(g));
+  }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
     const PoolFunctions<T>& f = pool_functions<T>();
     if (g.is_halving()) {

@@ -23,9 +23,12 @@ struct PoolGeometry {
 /// `begin` and `end` count output lines (image, row) in max, select, halving_gradient and avg, and
 /// input lines in the two general gradients, where windows may overlap.
 template <class T>
+using PoolFunction = void (*)(const PoolGeometry&, const T* x, const T* other, T* out,
+                              int64_t begin, int64_t end);
+
+template <class T>
 struct PoolFunctions {
-  using Function = void (*)(const PoolGeometry&, const T* x, const T* other, T* out, int64_t begin,
-                            int64_t end);
+  using Function = PoolFunction<T>;
   Function max;               // other is not used
   Function max_halving;       // the same for is_halving()
   Function select;            // other: values like x
@@ -33,6 +36,12 @@ struct PoolFunctions {
   Function gradient_halving;  // the same for is_halving()
   Function avg;               // other is not used
   Function avg_gradient;      // x is not used, other: cotangent
+};
+
+/// max and gradient for is_halving() on bfloat16 as it is stored.
+struct HalvingFunctions {
+  PoolFunction<uint16_t> max;
+  PoolFunction<uint16_t> gradient;
 };
 
 }  // namespace mica
