@@ -46,8 +46,10 @@ struct Axis {
   }
 };
 
+// A single channel with many kernels has faster ways than one channel at a time.
 bool is_depthwise(const ConvGeometry& g) {
-  return g.options.groups == g.channels && g.out_channels % g.channels == 0;
+  return g.options.groups == g.channels && g.out_channels % g.channels == 0 &&
+         (g.channels > 1 || g.out_channels == 1);
 }
 
 // Several results a channel: the convolution of an image that has each channel as many times.
