@@ -41,10 +41,10 @@ constexpr size_t kCallsToPrefetch = 3;
 // there for the next reader.
 constexpr int64_t kCachedBytes = int64_t{32} << 20;
 
-// One instruction with its kernel found.
+// One instruction, or two, with its kernel found.
 struct Call {
   ElementwiseKernel row = nullptr;
-  WhereKernel where = nullptr;
+  WhereKernel where = nullptr;  // of three arguments: where(), or two instructions
   int arguments[3] = {0, 0, 0};
   int result = 0;
 };
@@ -56,22 +56,12 @@ class Interpreter final : public PreparedKernel {
     if (!op.reductions.empty()) prepare_reductions();
     slot_bytes_ = static_cast<size_t>(tile_) * op.widest + kSlotPadding;
     for (const Operand& input : in) readers_.emplace_back(input, tile_);
-    const int first = static_cast<int>(in.size());
     filled_.assign(in.size(), false);
-    for (const FusedInstruction& instruction : op.code) {
-      Call call;
-      using Kind = FusedInstruction::Kind;
-      const Fixed fixed = fixed_operand(instruction);
-      if (instruction.kind == Kind::kWhere)
-        call.where = where_kernel(instruction.to, fixed);
-      else if (instruction.kind == Kind::kCast)
-        call.row = cast_kernel(instruction.from, instruction.to);
+    for (size_t i = 0; i < op.code.size(); ++i) {
+      if (add_pair(i))
+        ++i;
       else
-        call.row = elementwise_kernel(instruction.function, instruction.from, fixed);
-      const auto& given = instruction.arguments;
-      for (size_t k = 0; k < 3; ++k) call.arguments[k] = given[std::min(k, given.size() - 1)];
-      call.result = first + static_cast<int>(calls_.size());
-      calls_.push_back(call);
+        add_call(i);
     }
     moves_much_ = moved_bytes(in, out) > kCachedBytes;
     if (calls_.size() >= kCallsToPrefetch) {
@@ -114,6 +104,67 @@ class Interpreter final : public PreparedKernel {
   bool is_scalar(int value) const {
     const auto at = static_cast<size_t>(value);
     return at < readers_.size() && readers_[at].mode == InputReader::Mode::kScalar;
+  }
+
+  int value_of(size_t instruction) const {
+    return static_cast<int>(op_.inputs.size() + instruction);
+  }
+
+  void add_call(size_t i) {
+    using Kind = FusedInstruction::Kind;
+    const FusedInstruction& instruction = op_.code[i];
+    Call call;
+    const Fixed fixed = fixed_operand(instruction);
+    if (instruction.kind == Kind::kWhere)
+      call.where = where_kernel(instruction.to, fixed);
+    else if (instruction.kind == Kind::kCast)
+      call.row = cast_kernel(instruction.from, instruction.to);
+    else
+      call.row = elementwise_kernel(instruction.function, instruction.from, fixed);
+    const auto& given = instruction.arguments;
+    for (size_t k = 0; k < 3; ++k) call.arguments[k] = given[std::min(k, given.size() - 1)];
+    call.result = value_of(i);
+    calls_.push_back(call);
+  }
+
+  // This instruction and the next one in one kernel, where the next one alone reads its result.
+  bool add_pair(size_t i) {
+    if (i + 1 == op_.code.size() || !is_binary(op_.code[i]) || !is_binary(op_.code[i + 1])) {
+      return false;
+    }
+    const FusedInstruction& first = op_.code[i];
+    const FusedInstruction& second = op_.code[i + 1];
+    const int result = value_of(i);
+    const bool is_left = second.arguments[0] == result;
+    const int other = second.arguments[is_left ? 1 : 0];
+    if (other == result || (!is_left && second.arguments[1] != result)) return false;
+    if (count_reads(result) != 1) return false;
+    if (pair_kernel(first.function, Fixed::kNone, second.function, is_left, false) == nullptr) {
+      return false;
+    }
+    Call call;
+    call.where = pair_kernel(first.function, fixed_operand(first), second.function, is_left,
+                             is_scalar(other));
+    call.arguments[0] = first.arguments[0];
+    call.arguments[1] = first.arguments[1];
+    call.arguments[2] = other;
+    call.result = value_of(i + 1);
+    calls_.push_back(call);
+    return true;
+  }
+
+  static bool is_binary(const FusedInstruction& instruction) {
+    return instruction.kind == FusedInstruction::Kind::kRow && instruction.arguments.size() == 2 &&
+           instruction.from == float32 && instruction.to == float32;
+  }
+
+  int64_t count_reads(int value) const {
+    int64_t reads = std::ranges::count(op_.outputs, value);
+    for (const FusedReduction& r : op_.reductions) reads += r.value == value;
+    for (const FusedInstruction& instruction : op_.code) {
+      reads += std::ranges::count(instruction.arguments, value);
+    }
+    return reads;
   }
 
   // Which operand the kernel may take as one number; scalars elsewhere are filled into a tile.

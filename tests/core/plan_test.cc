@@ -220,6 +220,38 @@ TEST(PlanTest, NodesWaitForTheProgramThatReadsThem) {
   set_fusion(true);
 }
 
+// Two instructions in one kernel round after each: all operations, sides and kinds of operands.
+TEST(PlanTest, PairsOfInstructionsHaveTheBitsOfEach) {
+  const int64_t n = 1037;
+  const Array a = random::normal({n}, random::key(1));
+  const Array b = random::normal({n}, random::key(2));
+  const Array c = random::normal({n}, random::key(3));
+  const Array s = random::normal({1}, random::key(4));
+  const Array t = random::normal({1}, random::key(5));
+  eval(a, b, c, s, t);
+  using Operation = Array (*)(const Array&, const Array&);
+  const std::vector<Operation> operations = {&add, &subtract, &multiply};
+  const std::vector<std::pair<Array, Array>> operands = {{a, b}, {s, b}, {a, t}, {a, a}};
+  for (const Operation first : operations) {
+    for (const Operation second : operations) {
+      for (const auto& [x, y] : operands) {
+        for (const Array& z : {c, t, a}) {
+          for (const bool left : {false, true}) {
+            const auto build = [&] {
+              const Array inner = first(x, y);
+              return left ? second(inner, z) : second(z, inner);
+            };
+            const auto fused = build().to_bytes();
+            set_fusion(false);
+            EXPECT_EQ(build().to_bytes(), fused);
+            set_fusion(true);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
   const Array x = astype(random::normal({1000}, random::key(1)), float16);
   eval(x);
