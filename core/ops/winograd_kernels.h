@@ -3,8 +3,8 @@
 // F(m x m, r x r) makes a tile of m x m outputs from a tile of n x n inputs, n = m + r - 1, with
 // n * n multiplications a channel where the definition takes m * m * r * r:
 //   Y = A^T [(G g G^T) * (B^T d B)] A,   * element by element (Lavin and Gray, 2015).
-// The matrices follow from the points 0, 1, -1, 2, -2 (n = 6) and also 1/2, -1/2 (n = 8), and
-// infinity. The gradient by weights is the adjoint: G^T [(B^T d B) * (A dY A^T)] G.
+// The matrices follow from the points infinity, 0 and +-sqrt(1/2), +-sqrt(2) (n = 6), or +-1/2,
+// +-1, +-2 (n = 8). The gradient by weights is the adjoint: G^T [(B^T d B) * (A dY A^T)] G.
 #pragma once
 
 #include <cstdint>

@@ -21,10 +21,13 @@ namespace {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 namespace hn = hwy::HWY_NAMESPACE;
 
+// Tiles of 6: the squares are 1/2 and 2, and the error half of that with 1 and 2.
+constexpr double kRootHalf = 0.70710678118654752440, kRootTwo = 1.41421356237309504880;
+
 template <int kPoints>
 constexpr std::array<double, size_t(kPoints - 1)> finite_points() {
   if constexpr (kPoints == 6) {
-    return {0, 1, -1, 2, -2};
+    return {0, kRootHalf, -kRootHalf, kRootTwo, -kRootTwo};
   } else {
     return {0, 1, -1, 2, -2, 0.5, -0.5};
   }
@@ -53,15 +56,17 @@ struct WeightMatrix {
 // B^T x, in place.
 template <class D, class V>
 HWY_INLINE void input_line(D d, V (&x)[6]) {
-  const auto c = [d](float value) HWY_ATTR { return hn::Set(d, value); };
-  const auto far = hn::MulAdd(c(-4), x[2], x[4]), near = hn::MulAdd(c(-4), x[1], x[3]);
-  const auto even = hn::Sub(x[4], x[2]), odd = hn::Add(hn::Sub(x[3], x[1]), hn::Sub(x[3], x[1]));
-  x[0] = hn::MulAdd(c(4), x[0], hn::MulAdd(c(-5), x[2], x[4]));
-  x[5] = hn::MulAdd(c(4), x[1], hn::MulAdd(c(-5), x[3], x[5]));
-  x[1] = hn::Add(far, near);
-  x[2] = hn::Sub(far, near);
-  x[3] = hn::Add(even, odd);
-  x[4] = hn::Sub(even, odd);
+  const auto c = [d](double value) HWY_ATTR { return hn::Set(d, static_cast<float>(value)); };
+  const auto even1 = hn::MulAdd(c(-2), x[2], x[4]);
+  const auto odd1 = hn::Mul(c(kRootHalf), hn::MulAdd(c(-2), x[1], x[3]));
+  const auto even2 = hn::MulAdd(c(-0.5), x[2], x[4]);
+  const auto odd2 = hn::Mul(c(kRootTwo), hn::MulAdd(c(-0.5), x[1], x[3]));
+  x[0] = hn::Add(x[0], hn::MulAdd(c(-2.5), x[2], x[4]));
+  x[5] = hn::Add(x[1], hn::MulAdd(c(-2.5), x[3], x[5]));
+  x[1] = hn::Add(even1, odd1);
+  x[2] = hn::Sub(even1, odd1);
+  x[3] = hn::Add(even2, odd2);
+  x[4] = hn::Sub(even2, odd2);
 }
 
 template <class D, class V>
@@ -88,13 +93,14 @@ HWY_INLINE void input_line(D d, V (&x)[8]) {
 // A^T x: values at the points to four outputs.
 template <class D, class V>
 HWY_INLINE void output_line(D d, const V (&x)[6], V (&y)[4]) {
-  const auto c = [d](float value) HWY_ATTR { return hn::Set(d, value); };
+  const auto c = [d](double value) HWY_ATTR { return hn::Set(d, static_cast<float>(value)); };
   const auto sum1 = hn::Add(x[1], x[2]), difference1 = hn::Sub(x[1], x[2]);
   const auto sum2 = hn::Add(x[3], x[4]), difference2 = hn::Sub(x[3], x[4]);
   y[0] = hn::Add(hn::Add(x[0], sum1), sum2);
-  y[1] = hn::MulAdd(c(2), difference2, difference1);
-  y[2] = hn::MulAdd(c(4), sum2, sum1);
-  y[3] = hn::MulAdd(c(8), difference2, hn::Add(difference1, x[5]));
+  y[1] = hn::MulAdd(c(kRootTwo), difference2, hn::Mul(c(kRootHalf), difference1));
+  y[2] = hn::MulAdd(c(2), sum2, hn::Mul(c(0.5), sum1));
+  y[3] =
+      hn::MulAdd(c(2 * kRootTwo), difference2, hn::MulAdd(c(0.5 * kRootHalf), difference1, x[5]));
 }
 
 template <class D, class V>
@@ -113,10 +119,11 @@ HWY_INLINE void output_line(D d, const V (&x)[8], V (&y)[4]) {
 // A y, the transpose of output_line.
 template <class D, class V>
 HWY_INLINE void cotangent_line(D d, const V (&y)[4], V (&x)[6]) {
-  const auto c = [d](float value) HWY_ATTR { return hn::Set(d, value); };
-  const auto even1 = hn::Add(y[0], y[2]), odd1 = hn::Add(y[1], y[3]);
-  const auto even2 = hn::MulAdd(c(4), y[2], y[0]);
-  const auto odd2 = hn::MulAdd(c(8), y[3], hn::Add(y[1], y[1]));
+  const auto c = [d](double value) HWY_ATTR { return hn::Set(d, static_cast<float>(value)); };
+  const auto even1 = hn::MulAdd(c(0.5), y[2], y[0]);
+  const auto odd1 = hn::MulAdd(c(0.5 * kRootHalf), y[3], hn::Mul(c(kRootHalf), y[1]));
+  const auto even2 = hn::MulAdd(c(2), y[2], y[0]);
+  const auto odd2 = hn::MulAdd(c(2 * kRootTwo), y[3], hn::Mul(c(kRootTwo), y[1]));
   x[0] = y[0];
   x[1] = hn::Add(even1, odd1);
   x[2] = hn::Sub(even1, odd1);
@@ -128,14 +135,19 @@ HWY_INLINE void cotangent_line(D d, const V (&y)[4], V (&x)[6]) {
 template <class D, class V>
 HWY_INLINE void cotangent_line(D d, const V (&y)[4], V (&x)[8]) {
   const auto c = [d](float value) HWY_ATTR { return hn::Set(d, value); };
-  V six[6];
-  cotangent_line(d, y, six);
+  const auto even1 = hn::Add(y[0], y[2]), odd1 = hn::Add(y[1], y[3]);
+  const auto even2 = hn::MulAdd(c(4), y[2], y[0]);
+  const auto odd2 = hn::MulAdd(c(8), y[3], hn::Add(y[1], y[1]));
   const auto even3 = hn::MulAdd(c(0.25f), y[2], y[0]);
   const auto odd3 = hn::MulAdd(c(0.125f), y[3], hn::Mul(c(0.5f), y[1]));
-  for (int i = 0; i < 5; ++i) x[i] = six[i];
+  x[0] = y[0];
+  x[1] = hn::Add(even1, odd1);
+  x[2] = hn::Sub(even1, odd1);
+  x[3] = hn::Add(even2, odd2);
+  x[4] = hn::Sub(even2, odd2);
   x[5] = hn::Add(even3, odd3);
   x[6] = hn::Sub(even3, odd3);
-  x[7] = six[5];
+  x[7] = y[3];
 }
 
 // Calls run(tag, first channel, mask) for vectors of 16 channels, the last of 8 where that will do.
