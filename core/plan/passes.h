@@ -12,6 +12,10 @@ void merge_equal_nodes(FlatGraph& graph);
 /// Rewrites what is the same with fewer or cheaper nodes, and drops what nobody reads.
 void simplify(FlatGraph& graph);
 
+/// Sums of many thin products become one product of their operands put together. Leaves the
+/// products without readers, for simplify to drop.
+void join_products(FlatGraph& graph);
+
 /// Products that are only read transposed are computed so. What they were made from may be left
 /// without readers, for simplify to drop.
 void absorb_transposes(FlatGraph& graph);

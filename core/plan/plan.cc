@@ -15,8 +15,12 @@ std::atomic<bool> fusion = true;
 
 std::shared_ptr<const Plan> build_plan(FlatGraph graph, bool chains) {
   merge_equal_nodes(graph);
-  absorb_transposes(graph);
   simplify(graph);
+  absorb_transposes(graph);
+  join_products(graph);
+  absorb_transposes(graph);  // of what was a sum before
+  simplify(graph);  // drops what the passes before have left over
+  merge_equal_nodes(graph);
   fuse_pointwise(graph, chains);
   auto plan = std::make_shared<Plan>();
   lower_to_steps(graph, *plan);

@@ -356,5 +356,32 @@ TEST(PlanTest, ProductsThatAreReadTransposedAreComputedSo) {
   EXPECT_EQ(values[3 * 3 + 2], 2 * (8 * 3 + 9 * 8 + 10 * 13 + 11 * 18));
 }
 
+TEST(PlanTest, SumsOfThinProductsAreOneProduct) {
+  const int64_t steps = 6;
+  const Array x = random::normal({steps, 2, 16}, random::key(1));
+  const Array w = random::normal({32, 16}, random::key(2));
+  const Array bias = random::normal({32, 16}, random::key(3));
+  eval(x, w, bias);
+  const auto f = [&](const Array& v) {
+    Array total = sum(v * bias);
+    for (int64_t t = 0; t < steps; ++t) {
+      const Array rows = reshape(slice_axis(x, 0, t, t + 1), {2, 16});
+      total = total + sum(square(matmul(rows, transpose(v))));
+    }
+    return total;
+  };
+  const Array joined = grad(f)(w);
+  const auto plan = plan_of({joined});
+  const auto products = std::ranges::count_if(
+      plan->steps, [](const Step& step) { return step.op->name() == "matmul"; });
+  EXPECT_EQ(products, steps + 1);
+  // 2 (sum of x^T x) w + bias
+  const Array rows = reshape(x, {steps * 2, 16});
+  const Array wanted = 2 * matmul(w, matmul(transpose(rows), rows)) + bias;
+  const std::vector<float> got = joined.to_vector<float>();
+  const std::vector<float> want = wanted.to_vector<float>();
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-3) << i;
+}
+
 }  // namespace
 }  // namespace mica
