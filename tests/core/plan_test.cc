@@ -252,6 +252,20 @@ TEST(PlanTest, PairsOfInstructionsHaveTheBitsOfEach) {
   }
 }
 
+// Results beyond the caches are written past them.
+TEST(PlanTest, LargeResultsAreComplete) {
+  const int64_t n = (3 << 20) + 5;
+  const Array a = random::uniform({n}, random::key(1), 0, 1);
+  const Array b = random::uniform({n}, random::key(2), 0, 1);
+  eval(a, b);
+  const auto sums = (a + b).to_vector<float>();
+  const auto x = a.to_vector<float>();
+  const auto y = b.to_vector<float>();
+  size_t wrong = 0;
+  for (size_t i = 0; i < x.size(); ++i) wrong += sums[i] != x[i] + y[i];
+  EXPECT_EQ(wrong, 0u);
+}
+
 TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
   const Array x = astype(random::normal({1000}, random::key(1)), float16);
   eval(x);
