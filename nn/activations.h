@@ -10,6 +10,7 @@
 #include "core/ops/elementwise.h"
 #include "core/ops/softmax.h"
 #include "nn/module.h"
+#include "nn/precision.h"
 
 namespace mica::nn {
 

@@ -4,6 +4,7 @@
 #include "core/ops/elementwise.h"
 #include "core/ops/random.h"
 #include "nn/init.h"
+#include "nn/precision.h"
 
 namespace mica::nn {
 namespace {
@@ -79,9 +80,9 @@ Conv2d::Conv2d(const Conv2dConfig& config, const Shape& input, const Array& key)
 
 Array Conv2d::forward(const Array& x) {
   output_shape(x.shape());  // checks
-  const Array y =
-      conv2d(x, weight, {config.stride, config.padding, config.dilation, config.groups});
-  return bias.defined() ? y + bias : y;
+  const Array y = conv2d(for_product(x), for_product(weight),
+                         {config.stride, config.padding, config.dilation, config.groups});
+  return bias.defined() ? y + for_product(bias) : y;
 }
 
 Shape Conv2d::output_shape(const Shape& input) const {

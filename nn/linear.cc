@@ -7,6 +7,7 @@
 #include "core/ops/random.h"
 #include "core/ops/view.h"
 #include "nn/init.h"
+#include "nn/precision.h"
 
 namespace mica::nn {
 namespace {
@@ -33,8 +34,8 @@ Linear::Linear(const LinearConfig& config, const Shape& input, const Array& key)
 
 Array Linear::forward(const Array& x) {
   output_shape(x.shape());  // checks
-  const Array y = matmul(x, transpose(weight));
-  return bias.defined() ? y + bias : y;
+  const Array y = matmul(for_product(x), transpose(for_product(weight)));
+  return bias.defined() ? y + for_product(bias) : y;
 }
 
 Shape Linear::output_shape(const Shape& input) const {

@@ -7,6 +7,7 @@
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "core/transform/grad.h"
+#include "nn/precision.h"
 
 namespace mica::nn {
 namespace {
@@ -35,8 +36,9 @@ BatchNorm::BatchNorm(int64_t channels, const BatchNormConfig& config) : config(c
 BatchNorm::BatchNorm(const BatchNormConfig& config, const Shape& input, const Array&)
     : BatchNorm(last_axis(input, "batch_norm"), config) {}
 
-Array BatchNorm::forward(const Array& x) {
-  output_shape(x.shape());  // checks
+Array BatchNorm::forward(const Array& input) {
+  output_shape(input.shape());  // checks
+  const Array x = for_statistics(input);
   if (!is_training()) {
     const Array root = rsqrt(running_var.value + config.eps);
     if (!weight.defined()) return (x - running_mean.value) * root;
@@ -74,7 +76,7 @@ LayerNorm::LayerNorm(const LayerNormConfig& config, const Shape& input, const Ar
 
 Array LayerNorm::forward(const Array& x) {
   output_shape(x.shape());  // checks
-  return layer_norm(x, weight, bias, config.eps);
+  return layer_norm(for_statistics(x), weight, bias, config.eps);
 }
 
 Shape LayerNorm::output_shape(const Shape& input) const {
@@ -95,7 +97,7 @@ RmsNorm::RmsNorm(const RmsNormConfig& config, const Shape& input, const Array&)
 
 Array RmsNorm::forward(const Array& x) {
   output_shape(x.shape());  // checks
-  return rms_norm(x, weight, config.eps);
+  return rms_norm(for_statistics(x), weight, config.eps);
 }
 
 Shape RmsNorm::output_shape(const Shape& input) const {

@@ -33,7 +33,9 @@ class ConfigReader {
 
   RunConfig read() {
     Section top(root_, "", errors_);
-    top.read({{"name", &config_.name, {}}, {"seed", &config_.seed, {.min = 0}}});
+    top.read({{"name", &config_.name, {}},
+              {"seed", &config_.seed, {.min = 0}},
+              {"precision", &config_.precision, {.choices = "float32|bf16"}}});
     check_name();
     read_data(value_or_nothing(top.find("data"), root_.at));
     if (const Value* model = required(top, "model")) config_.model = read_model(*model, errors_);
@@ -253,6 +255,7 @@ Value RunConfig::to_value() const {
   Value value = Value::map({});
   add_entry(value, "name", text_value(name));
   add_entry(value, "seed", Value::scalar(fmt::format("{}", seed)));
+  add_entry(value, "precision", text_value(precision));
   add_entry(value, "data", settings_value(settings_of(data_copy)));
   add_entry(value, "model", model_value(model));
   add_entry(value, "loss", typed_value(loss_type, settings_value(loss->settings())));

@@ -10,6 +10,7 @@
 //
 //   name: mnist-cnn            # of the run; by default the file's name
 //   seed: 0
+//   precision: float32         # or bf16
 //   data: {path: mnist.h5, batch_size: 128}          # DataConfig
 //   model: [flatten, linear: 10, log_softmax]         # trainers/model.h
 //   loss: nll                                         # nn/losses.def
@@ -100,6 +101,7 @@ struct OptimizerConfig {
 struct RunConfig {
   std::string name;
   int64_t seed = 0;
+  std::string precision = "float32";
   DataConfig data;
   Model model;
   std::unique_ptr<nn::Loss> loss;

@@ -38,6 +38,8 @@ std::string describe_schema() {
       "# What a config may hold, with the defaults.\n"
       "name: ...                         # of the run (the file's name by default)\n"
       "seed: 0                           # decides initial weights, order and dropout\n"
+      "precision: float32                # of products and convolutions: float32 or bf16; weights,\n"
+      "                                  # norms and losses stay float32 [float32|bf16]\n"
       "model: [...]                      # layers, and blocks {repeat: ..., layers: [...]}\n"
       "loss: ...                         # one loss\n"
       "optimizer:                        # one optimizer, and:\n"

@@ -4,6 +4,7 @@
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "data/sampler.h"
+#include "nn/precision.h"
 #include "optim/clip.h"
 
 namespace mica::trainers {
@@ -43,9 +44,12 @@ TrainingStep::Result TrainingStep::run(const Array& x, const Array& y, int64_t n
 Arrays TrainingStep::build(const Array& x, const Array& y, const Array& key,
                            const Arrays& scalars) {
   const random::KeyScope drawing(key);
+  const bool short_products = config_.precision == "bf16";
   const auto value_and_gradients =
       nn::value_and_grad(network_, [&](const Array& input, const Array& target) {
-        const Array output = network_(input);
+        const nn::PrecisionScope products(short_products ? bfloat16 : float32);
+        Array output = network_(input);
+        if (short_products) output = astype(output, float32);
         const Array loss = (*config_.loss)(output, target);
         const Array correct = counts_correct_ ? sum(equal(argmax(output, -1), target)) : Array(0);
         return Arrays{loss, correct};

@@ -1,7 +1,7 @@
 // Convolutional networks in training and inference, convolutions of sequences, and pooling.
 #include "benchmarks/workloads/workload.h"
 #include "core/eval/eval.h"
-#include "core/ops/conv.h"
+#include "core/ops/conv_nd.h"
 #include "core/ops/create.h"
 #include "core/ops/pool.h"
 #include "core/ops/reduce.h"
@@ -41,13 +41,13 @@ std::shared_ptr<nn::Sequential> article_network(int64_t channels, int64_t side) 
 }
 
 template <int64_t channels, int64_t side>
-Step train_cnn() {
+Step train_cnn(Dtype products) {
   const auto loss = [](const Array& scores, const Array& labels) {
     return nn::nll(scores, labels);
   };
   return train_step(article_network(channels, side),
                     std::make_shared<optim::Optimizer>(optim::Sgd{.lr = 0.01}), loss,
-                    sample({128, side, side, channels}, 1), sample_labels(128, 10, 2));
+                    sample({128, side, side, channels}, 1), sample_labels(128, 10, 2), products);
 }
 
 template <int64_t batch>
@@ -120,14 +120,14 @@ Step train_resnet20() {
 
 // 8 sequences of 1000 x 256, kernel 12, 8 groups.
 Step grouped_conv1d() {
-  const Array x = sample({8, 1, 1000, 256}, 1), weight = sample({256, 1, 12, 32}, 2);
-  return [=] { eval(conv2d(x, weight, {.groups = 8})); };
+  const Array x = sample({8, 1000, 256}, 1), weight = sample({256, 12, 32}, 2);
+  return [=] { eval(conv1d(x, weight, {.groups = 8})); };
 }
 
 // The same sequences with a kernel for each channel, transposed.
 Step depthwise_transpose1d() {
-  const Array x = sample({8, 1, 1000, 256}, 1), weight = sample({256, 1, 12, 1}, 2);
-  return [=] { eval(conv2d_input(x, weight, {8, 1, 1011, 256}, {.groups = 256})); };
+  const Array x = sample({8, 1000, 256}, 1), weight = sample({256, 12, 1}, 2);
+  return [=] { eval(conv_transpose1d(x, weight, {.groups = 256})); };
 }
 
 Step max_pool_and_gradient() {
@@ -146,8 +146,9 @@ Step max_pool_and_gradient() {
 }  // namespace
 
 Workloads convnet_workloads() {
-  return {{"cnn_mnist", train_cnn<1, 28>},
-          {"cnn_cifar", train_cnn<3, 32>},
+  return {{"cnn_mnist", [] { return train_cnn<1, 28>(float32); }},
+          {"cnn_cifar", [] { return train_cnn<3, 32>(float32); }},
+          {"cnn_bf16", [] { return train_cnn<1, 28>(bfloat16); }},
           {"resnet20", train_resnet20},
           {"infer_b1", infer_cnn<1>},
           {"infer_b512", infer_cnn<512>},

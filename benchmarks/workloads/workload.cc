@@ -2,7 +2,9 @@
 
 #include "core/eval/compile.h"
 #include "core/eval/eval.h"
+#include "core/ops/elementwise.h"
 #include "core/ops/random.h"
+#include "nn/precision.h"
 
 namespace mica::benchmarks {
 
@@ -29,10 +31,11 @@ Array sample_labels(int64_t count, int64_t classes, uint64_t seed) {
 }
 
 Step train_step(std::shared_ptr<nn::Module> network, std::shared_ptr<optim::Optimizer> optimizer,
-                LossFunction loss, const Array& x, const Array& y) {
+                LossFunction loss, const Array& x, const Array& y, Dtype products) {
   const auto value_and_gradients =
-      nn::value_and_grad(*network, [network, loss](const Array& input, const Array& target) {
-        return loss((*network)(input), target);
+      nn::value_and_grad(*network, [=](const Array& input, const Array& target) {
+        const nn::PrecisionScope scope(products);
+        return loss(astype((*network)(input), float32), target);
       });
   const auto build = [=](const Arrays& in) {
     const random::KeyScope drawing(in[2]);

@@ -44,9 +44,9 @@ Array sample(const Shape& shape, uint64_t seed);
 Array sample_labels(int64_t count, int64_t classes, uint64_t seed);
 
 /// One compiled training step of a classifier, as the trainer makes it: value and gradients, the
-/// update in place, the loss read.
+/// update in place, the loss read. Products are taken in the type `products`.
 using LossFunction = std::function<Array(const Array&, const Array&)>;
 Step train_step(std::shared_ptr<nn::Module> network, std::shared_ptr<optim::Optimizer> optimizer,
-                LossFunction loss, const Array& x, const Array& y);
+                LossFunction loss, const Array& x, const Array& y, Dtype products = float32);
 
 }  // namespace mica::benchmarks

@@ -143,8 +143,8 @@ TEST(Config, NamesTheKeysThatDiffer) {
 
 TEST(Config, DescribesEveryKey) {
   const std::string schema = describe_schema();
-  for (const char* word : {"batch_size: 128", "epochs: 10", "conv2d:", "cross_entropy:", "adamw:",
-                           "cosine:", "out: ...", "must be given"}) {
+  for (const char* word : {"batch_size: 128", "precision: float32", "epochs: 10", "conv2d:",
+                           "cross_entropy:", "adamw:", "cosine:", "out: ...", "must be given"}) {
     EXPECT_THAT(schema, HasSubstr(word));
   }
 }
