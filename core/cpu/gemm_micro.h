@@ -28,4 +28,10 @@ using MicroGemm = void (*)(const MicroProduct& product);
 /// The kernel for this machine's SIMD target, or null.
 MicroGemm micro_gemm();
 
+/// y[i * y_step] = row i of `a` times x, for rows of `columns` contiguous elements `a_line` apart.
+using MicroGemv = void (*)(const float* a, int64_t a_line, int64_t rows, int64_t columns,
+                           const float* x, float* y, int64_t y_step);
+/// The same kind of kernel, or null.
+MicroGemv micro_gemv();
+
 }  // namespace mica

@@ -118,9 +118,76 @@ void multiply(const MicroProduct& p) {
   if (full > 0) multiply_last<kNone>(p, full, column, 0);
 }
 
+// Sums over the lanes of four vectors.
+HWY_INLINE hn::Vec<hn::FixedTag<float, 4>> sum_lanes(hn::Vec<Wide> a, hn::Vec<Wide> b,
+                                                     hn::Vec<Wide> c, hn::Vec<Wide> e) {
+  const Wide d;
+  const hn::RepartitionToWide<Wide> pairs;
+  const Half half;
+  const hn::FixedTag<float, 4> quarter;
+  const auto ab = hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+  const auto ce = hn::Add(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e));
+  const auto x = hn::BitCast(pairs, ab), y = hn::BitCast(pairs, ce);
+  const auto all = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, x, y)),
+                           hn::BitCast(d, hn::InterleaveUpper(pairs, x, y)));
+  const auto two = hn::Add(hn::LowerHalf(half, all), hn::UpperHalf(half, all));
+  return hn::Add(hn::LowerHalf(quarter, two), hn::UpperHalf(quarter, two));
+}
+
+// Four or eight rows times x, so that x is read once for them and sums do not wait for each other.
+template <int kRows>
+HWY_INLINE void multiply_rows(const float* a, int64_t line, int64_t columns, const float* x,
+                              float* y, int64_t step) {
+  const Wide d;
+  const hn::FixedTag<float, 4> quarter;
+  hn::Vec<Wide> sums[kRows];
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) sums[i] = hn::Zero(d);
+  int64_t c = 0;
+  for (; c + 16 <= columns; c += 16) {
+    const auto factor = hn::LoadU(d, x + c);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      sums[i] = hn::MulAdd(hn::LoadU(d, a + i * line + c), factor, sums[i]);
+    }
+  }
+  if (c < columns) {
+    const auto mask = hn::FirstN(d, static_cast<size_t>(columns - c));
+    const auto factor = hn::MaskedLoad(mask, d, x + c);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      sums[i] = hn::MulAdd(hn::MaskedLoad(mask, d, a + i * line + c), factor, sums[i]);
+    }
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < kRows; i += 4) {
+    float totals[4];
+    hn::StoreU(sum_lanes(sums[i], sums[i + 1], sums[i + 2], sums[i + 3]), quarter, totals);
+    for (int j = 0; j < 4; ++j) y[(i + j) * step] = totals[j];
+  }
+}
+
+void multiply_vector(const float* a, int64_t line, int64_t rows, int64_t columns, const float* x,
+                     float* y, int64_t step) {
+  int64_t row = 0;
+  for (; row + 8 <= rows; row += 8) {
+    multiply_rows<8>(a + row * line, line, columns, x, y + row * step, step);
+  }
+  for (; row + 4 <= rows; row += 4) {
+    multiply_rows<4>(a + row * line, line, columns, x, y + row * step, step);
+  }
+  for (; row < rows; ++row) {
+    float four[4];  // the same row four times
+    multiply_rows<4>(a + row * line, 0, columns, x, four, 1);
+    y[row * step] = four[0];
+  }
+}
+
 MicroGemm micro_kernel() { return multiply; }
+MicroGemv micro_vector_kernel() { return multiply_vector; }
 #else
 MicroGemm micro_kernel() { return nullptr; }
+MicroGemv micro_vector_kernel() { return nullptr; }
 #endif
 
 }  // namespace
@@ -133,11 +200,17 @@ namespace mica {
 namespace {
 
 HWY_EXPORT(micro_kernel);
+HWY_EXPORT(micro_vector_kernel);
 
 }  // namespace
 
 MicroGemm micro_gemm() {
   static const MicroGemm best = HWY_DYNAMIC_DISPATCH(micro_kernel)();
+  return best;
+}
+
+MicroGemv micro_gemv() {
+  static const MicroGemv best = HWY_DYNAMIC_DISPATCH(micro_vector_kernel)();
   return best;
 }
 

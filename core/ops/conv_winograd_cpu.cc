@@ -4,6 +4,7 @@
 // A task takes some rows of tiles, few enough for its transformed tiles to stay in the L2 cache,
 // and writes whole rows of the result. winograd_kernels.h has the transforms.
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "core/cpu/gemm_micro.h"
@@ -208,7 +209,9 @@ bool conv_weight_winograd(const ConvGeometry& g, const float* x, const float* co
   // Parts of the batch have sums of their own (point, out channel, channel), added in order.
   constexpr int64_t kFloats = 1 << 21;
   const int64_t tasks = (tiles.rows() + tiles.rows_per_task - 1) / tiles.rows_per_task;
-  const int64_t parts = std::clamp<int64_t>(std::min(tasks / 2, kFloats / size), 1, 8);
+  const int64_t most = std::clamp<int64_t>(std::min(tasks / 2, kFloats / size), 1, 8);
+  // A power of two, so that they divide evenly among cores.
+  const auto parts = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(most)));
   const Buffer memory = allocate(parts * size);
   parallel_for(parts, 1, [&](int64_t part, int64_t) {
     const Buffer part_memory = allocate(tiles.point_count() * (in_step + out_step));

@@ -253,8 +253,10 @@ TEST(Conv2d, SameBitsWithAnyNumberOfThreads) {
   const Case odd = {{30, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}};
   const Case even = {{30, 16, 16, 16}, {32, 3, 3, 16}, {{2, 1}, {1, 1}}};
   const Case small = {{64, 8, 8, 64}, {64, 3, 3, 64}, {{1, 1}, {1, 1}}};
-  for (const auto& [c, dtype] : {std::pair(odd, float32), std::pair(even, float32),
-                                 std::pair(small, float32), std::pair(odd, float64)}) {
+  const Case depthwise = {{9, 20, 31, 40}, {40, 3, 3, 1}, {{1, 1}, {1, 1}, {1, 1}, 40}};
+  for (const auto& [c, dtype] :
+       {std::pair(odd, float32), std::pair(even, float32), std::pair(small, float32),
+        std::pair(depthwise, float32), std::pair(odd, float64)}) {
     const Array x = normal_array(c.x, 1, dtype), weight = normal_array(c.weight, 2, dtype);
     const auto everything = [&, &c = c] {
       const Array y = conv2d(x, weight, c.options);

@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(, MatMulSizes,
                                            Size{9, 1, 5}, Size{3, 4, 1}, Size{7, 5, 3},
                                            Size{33, 17, 65}, Size{64, 64, 64}, Size{130, 67, 90},
                                            Size{300, 10, 31}, Size{5, 3, 4097}, Size{10, 20, 30000},
-                                           Size{1, 700, 900}, Size{900, 1, 700},
+                                           Size{1, 700, 900}, Size{900, 1, 700}, Size{15, 1, 100},
                                            Size{200, 210, 190}));
 
 TEST(MatMul, VectorsDropTheirAxis) {
