@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "trainers/attribution.h"
 
 namespace mica::trainers {
 namespace {
@@ -11,21 +12,13 @@ namespace {
 // A long run would fill the memory; the start shows what repeats.
 constexpr size_t kMostEvents = 1'000'000;
 
-std::string shape_text(const Operand& operand) {
-  std::string text;
-  for (const int64_t length : operand.shape) {
-    text += fmt::format("{}{}", text.empty() ? "" : "x", length);
-  }
-  return text.empty() ? "scalar" : text;
-}
-
 std::string shapes_text(Inputs in, Outputs out) {
   std::string text;
   for (const Operand& operand : in) {
-    text += fmt::format("{}{}", text.empty() ? "" : ", ", shape_text(operand));
+    text += fmt::format("{}{}", text.empty() ? "" : ", ", shape_text(operand.shape));
   }
   text += " ->";
-  for (const Operand& operand : out) text += fmt::format(" {}", shape_text(operand));
+  for (const Operand& operand : out) text += fmt::format(" {}", shape_text(operand.shape));
   return text;
 }
 
@@ -76,7 +69,7 @@ void Profile::add(const StepTiming& step) {
   const std::string shapes = shapes_text(step.in, step.out);
   const std::string name = step.op.print();
   std::lock_guard lock(mutex_);
-  Total& total = totals_[{std::string(step.op.name()), name, "", shapes}];
+  Total& total = totals_[{std::string(step.op.name()), shapes}];
   ++total.calls;
   total.seconds += std::chrono::duration<double>(step.end - step.begin).count();
   total.flops += flops_of(step.op, step.in, step.out);
@@ -98,7 +91,7 @@ std::vector<Profile::Row> Profile::rows(const MachineRates& rates) const {
   std::vector<Row> rows;
   for (const auto& [key, total] : totals_) {
     const auto calls = static_cast<double>(total.calls);
-    rows.push_back({key[0], key[2], key[3], total.calls, total.seconds,
+    rows.push_back({key[0], key[1], total.calls, total.seconds,
                     calls * rates.floor_seconds(total.flops / calls, total.bytes / calls)});
   }
   std::stable_sort(rows.begin(), rows.end(),

@@ -4,12 +4,13 @@
 //   profile.start();            // every step of every plan, from now on
 //   train();
 //   profile.stop();
-//   for (const Profile::Row& row : profile.rows(rates)) ...     // by op and layer, longest first
+//   for (const Profile::Row& row : profile.rows(rates)) ...     // by op and shapes, longest first
 //   write_file("trace.json", profile.chrome_trace());           // for chrome://tracing or Perfetto
 //
 // One Profile watches at a time. Watching costs two readings of the clock and a lock for each step.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -28,7 +29,6 @@ class Profile {
   using Clock = std::chrono::steady_clock;
   struct Row {
     std::string op;
-    std::string layer;   // where the graph says it; "" elsewhere
     std::string shapes;  // "128x28x28x1, 20x5x5x1 -> 128x28x28x20"
     int64_t calls = 0;
     double seconds = 0;
@@ -64,7 +64,7 @@ class Profile {
 
   mutable std::mutex mutex_;
   bool running_ = false;
-  std::map<std::vector<std::string>, Total> totals_;  // by op, layer and shapes
+  std::map<std::array<std::string, 2>, Total> totals_;  // by op and shapes
   std::vector<Event> events_;
 };
 

@@ -334,7 +334,9 @@ TEST_F(ProgramTest, MeasuresATrainingStep) {
   double matmuls = 0;
   for (const auto& row : json["ops"]) {
     EXPECT_GE(row["ms"], 0.0);
-    if (row["op"] == "matmul") matmuls += row["calls"].get<double>();
+    if (row["op"] != "matmul") continue;
+    matmuls += row["calls"].get<double>();
+    EXPECT_THAT(row["layer"].get<std::string>(), testing::EndsWith(" linear"));
   }
   EXPECT_EQ(matmuls, 5);
   int steps = 0, ops = 0;

@@ -12,6 +12,7 @@
 #include "core/ops/random.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
+#include "trainers/attribution.h"
 #include "trainers/cli/cli.h"
 #include "trainers/profile.h"
 #include "trainers/setup.h"
@@ -118,15 +119,17 @@ struct Bench {
   std::unique_ptr<Batches> batches;
   std::unique_ptr<TrainingStep> step;
   double flops = 0;  // of one training step
+  Attribution attribution;
 };
 
 // Forward, and again for each of the two gradients, of which the first layer with parameters
 // needs only that of its weights.
-double training_flops(const RunConfig& config, const Shape& example) {
+double training_flops(const RunConfig& config, const std::vector<BuiltLayer>& layers,
+                      const Shape& example) {
   Shape shape = {config.data.batch_size};
   shape.append(example.begin(), example.end());
   double total = 0, first = 0;
-  for (const BuiltLayer& layer : build_layers(config.model, example, 0, config.seed)) {
+  for (const BuiltLayer& layer : layers) {
     const double flops = layer.module->flops(shape);
     total += 3 * flops;
     if (first == 0 && layer.module->parameter_count() > 0) first = flops;
@@ -154,7 +157,10 @@ void set_up(const BenchOptions& options, Bench& bench) {
     bench.batches = std::make_unique<MadeUpBatches>(bench.config, example,
                                                     bench.setup.network->output_shape(batch));
   }
-  bench.flops = training_flops(bench.config, example);
+  const std::vector<BuiltLayer> layers =
+      build_layers(bench.config.model, example, 0, bench.config.seed);
+  bench.flops = training_flops(bench.config, layers, example);
+  bench.attribution = Attribution(layers, example, bench.config.data.batch_size);
   bench.step = std::make_unique<TrainingStep>(bench.config, *bench.setup.network, classes);
   bench.setup.network->train();
 }
@@ -187,11 +193,12 @@ double resident_peak_mib() {
   return 0;
 }
 
-Json ops_json(const Profile& profile, const MachineRates& rates, int steps) {
+Json ops_json(const Profile& profile, const Attribution& attribution, const MachineRates& rates,
+              int steps) {
   Json rows = Json::array();
   for (const Profile::Row& row : profile.rows(rates)) {
     rows.push_back({{"op", row.op},
-                    {"layer", row.layer},
+                    {"layer", attribution.find(row.op, row.shapes)},
                     {"shapes", row.shapes},
                     {"calls", static_cast<double>(row.calls) / steps},
                     {"ms", row.seconds * 1e3 / steps},
@@ -260,7 +267,7 @@ Json measure(const BenchOptions& options, Bench& bench, Profile& profile) {
                {"arrays_peak_mib", memory},
                {"process_peak_mib", resident}};
   if (profiled) json["profiled_step_ms"] = profiled_ms;
-  if (options.ops) json["ops"] = ops_json(profile, rates, options.steps);
+  if (options.ops) json["ops"] = ops_json(profile, bench.attribution, rates, options.steps);
   return json;
 }
 
