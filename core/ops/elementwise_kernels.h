@@ -26,8 +26,8 @@ using WhereKernel = void (*)(const void* condition, const void* x, const void* y
                              size_t count);
 WhereKernel where_kernel(Dtype dtype, Fixed fixed = Fixed::kNone);
 
-/// out[i] = second(first(x[i], y[i]), z[i]), or second(z[i], first(x[i], y[i])), on float32, with the
-/// bits of one kernel after the other. Null but for sums, differences and products.
+/// out[i] = second(first(x[i], y[i]), z[i]), or second(z[i], first(x[i], y[i])), on float32, with
+/// the bits of one kernel after the other. Null but for sums, differences and products.
 WhereKernel pair_kernel(Function first, Fixed fixed, Function second, bool result_is_left,
                         bool z_is_fixed);
 

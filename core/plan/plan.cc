@@ -19,7 +19,7 @@ std::shared_ptr<const Plan> build_plan(FlatGraph graph, bool chains) {
   absorb_transposes(graph);
   join_products(graph);
   absorb_transposes(graph);  // of what was a sum before
-  simplify(graph);  // drops what the passes before have left over
+  simplify(graph);           // drops what the passes before have left over
   merge_equal_nodes(graph);
   fuse_pointwise(graph, chains);
   auto plan = std::make_shared<Plan>();
