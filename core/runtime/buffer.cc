@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 #include "core/base/error.h"
@@ -31,15 +33,24 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 std::byte* allocate_from_system(size_t bytes) {
   const bool large = bytes >= 2 * kHugePage;
-  void* block = std::aligned_alloc(large ? kHugePage : kAlignment, bytes);
+  void* block = nullptr;
+  if (posix_memalign(&block, large ? kHugePage : kAlignment, bytes) != 0) return nullptr;
 #ifdef MADV_HUGEPAGE
-  if (large && block != nullptr) madvise(block, bytes, MADV_HUGEPAGE);
+  if (large) madvise(block, bytes, MADV_HUGEPAGE);
 #endif
   return static_cast<std::byte*>(block);
 }
 
-size_t physical_memory() {
-  return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+// The machine's memory, or what the process's container is given of it if that is less.
+size_t usable_memory() {
+  size_t usable =
+      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
+  for (const char* path :
+       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    size_t given = 0;
+    if (std::ifstream(path) >> given) usable = std::min(usable, given);
+  }
+  return usable;
 }
 
 class Pool {
@@ -52,6 +63,7 @@ class Pool {
              bytes, use_.active, limit_);
       }
       count(bytes);
+      if (limit_ != 0 && use_.active + use_.cached > limit_) drop_cached();
       const auto found = free_.find(bytes);
       if (found != free_.end() && !found->second.empty()) {
         std::byte* block = found->second.back();
@@ -87,11 +99,7 @@ class Pool {
 
   void clear() {
     std::lock_guard lock(mutex_);
-    for (auto& [bytes, blocks] : free_) {
-      for (std::byte* block : blocks) std::free(block);
-    }
-    free_.clear();
-    use_.cached = 0;
+    drop_cached();
   }
 
   MemoryUse use() {
@@ -102,9 +110,9 @@ class Pool {
     std::lock_guard lock(mutex_);
     use_.peak = use_.active;
   }
-  void set_limit(size_t bytes) {
+  size_t set_limit(size_t bytes) {
     std::lock_guard lock(mutex_);
-    limit_ = bytes;
+    return std::exchange(limit_, bytes);
   }
 
  private:
@@ -114,11 +122,22 @@ class Pool {
     use_.peak = std::max(use_.peak, use_.active);
   }
 
+  // REQUIRES: mutex_ is held.
+  void drop_cached() {
+    for (auto& [bytes, blocks] : free_) {
+      for (std::byte* block : blocks) std::free(block);
+    }
+    free_.clear();
+    use_.cached = 0;
+  }
+
   std::mutex mutex_;
   std::map<size_t, std::vector<std::byte*>> free_;
   MemoryUse use_;
-  size_t limit_ = 0;
-  const size_t most_cached_ = physical_memory() / 4;
+  // Linux hands out memory that it does not have and kills whoever touches it; hence a limit of our
+  // own, which throws.
+  size_t limit_ = usable_memory() / 20 * 19;
+  const size_t most_cached_ = usable_memory() / 4;
 };
 
 // Never destroyed: arrays in static storage may outlive everything else.
@@ -158,6 +177,6 @@ Buffer Buffer::wrap(std::byte* data, size_t bytes, std::function<void()> release
 MemoryUse memory_use() { return pool().use(); }
 void reset_peak_memory() { pool().reset_peak(); }
 void clear_memory_cache() { pool().clear(); }
-void set_memory_limit(size_t bytes) { pool().set_limit(bytes); }
+size_t set_memory_limit(size_t bytes) { return pool().set_limit(bytes); }
 
 }  // namespace mica

@@ -51,7 +51,8 @@ MemoryUse memory_use();
 void reset_peak_memory();
 /// Gives all cached blocks back to the system.
 void clear_memory_cache();
-/// The pool throws rather than have more than this handed out; 0 (the start value) means no limit.
-void set_memory_limit(size_t bytes);
+/// The pool throws rather than have more than this handed out; 0 means no limit. At the start it is
+/// 95% of the machine's memory, or of the container's. Returns the limit before.
+size_t set_memory_limit(size_t bytes);
 
 }  // namespace mica

@@ -40,6 +40,9 @@ std::vector<double> naive(const Array& a, const Array& b) {
 
 struct Size {
   int64_t rows, columns, inner;
+  friend void PrintTo(const Size& size, std::ostream* out) {
+    *out << size.rows << 'x' << size.columns << 'x' << size.inner;
+  }
 };
 
 class MatMulSizes : public ::testing::TestWithParam<Size> {};

@@ -334,14 +334,16 @@ TEST(PlanTest, AShortageOfMemoryNamesWhatWantedIt) {
   const Array x = ones({1 << 10, 1});
   const Array y = ones({1, 1 << 10});
   eval(x, y);
-  set_memory_limit(memory_use().active + (1 << 20));
+  const size_t limit = set_memory_limit(memory_use().active + (1 << 20));
   try {
     eval(matmul(x, y) * 2);
     ADD_FAILURE() << "no error";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("float32 of (1024, 1024) by matmul: 4194304"));
   }
-  set_memory_limit(0);
+  set_memory_limit(limit);
+  // The system would promise these 4 TiB and kill the process when they are written.
+  EXPECT_THROW(eval(ones({1 << 20, 1}) * 2 + ones({1, 1 << 20})), Error);
 }
 
 TEST(PlanTest, TellsAnObserverOfEveryStep) {
