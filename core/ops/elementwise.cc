@@ -86,16 +86,16 @@ std::shared_ptr<const Op> shared_op(Function function) {
   return ops[static_cast<size_t>(function)];
 }
 
-Array unary(Function function, const Array& x) {
-  const ElementwiseRow& row = kRows[static_cast<size_t>(function)];
-  return apply(shared_op(function), {astype(x, compute_dtype(row, x.dtype()))});
+Array unary(Function function, Array x) {
+  const Dtype dtype = compute_dtype(kRows[static_cast<size_t>(function)], x.dtype());
+  return apply(shared_op(function), {astype(std::move(x), dtype)});
 }
 
-Array binary(Function function, const Array& x, const Array& y) {
-  const ElementwiseRow& row = kRows[static_cast<size_t>(function)];
-  Arrays in = promoted({x, y});
-  const Dtype dtype = compute_dtype(row, in[0].dtype());
-  return apply(shared_op(function), {astype(in[0], dtype), astype(in[1], dtype)});
+Array binary(Function function, Array x, Array y) {
+  Arrays in = promoted({std::move(x), std::move(y)});
+  const Dtype dtype = compute_dtype(kRows[static_cast<size_t>(function)], in[0].dtype());
+  for (Array& each : in) each = astype(std::move(each), dtype);
+  return apply(shared_op(function), std::move(in));
 }
 
 // How far a weak scalar's kind lies above the integers: 0 bool, 1 integer, 2 float.
@@ -104,10 +104,10 @@ int kind(Dtype d) { return is_bool(d) ? 0 : is_integer(d) ? 1 : 2; }
 }  // namespace
 
 #define UNARY(name, ...) \
-  Array name(const Array& x) { return unary(Function::k_##name, x); }
+  Array name(Array x) { return unary(Function::k_##name, std::move(x)); }
 #define TEST UNARY
 #define BINARY(name, ...) \
-  Array name(const Array& x, const Array& y) { return binary(Function::k_##name, x, y); }
+  Array name(Array x, Array y) { return binary(Function::k_##name, std::move(x), std::move(y)); }
 #define COMPARE BINARY
 #include "core/ops/elementwise.def"
 #undef UNARY
@@ -188,11 +188,11 @@ Arrays Elementwise::vjp(const Arrays& in, const Arrays& out, const Arrays& g) co
   return cotangents;
 }
 
-Array where(const Array& condition, const Array& x, const Array& y) {
-  const Array test = condition.dtype() == bool_ ? condition : not_equal(condition, 0);
-  const Arrays values = promoted({x, y});
+Array where(Array condition, Array x, Array y) {
+  if (condition.dtype() != bool_) condition = not_equal(std::move(condition), 0);
+  const Arrays values = promoted({std::move(x), std::move(y)});
   static const auto op = std::make_shared<const Where>();
-  return apply(op, {test, values[0], values[1]});
+  return apply(op, {std::move(condition), values[0], values[1]});
 }
 
 Specs Where::infer(std::span<const Spec> in) const {
@@ -205,7 +205,7 @@ Arrays Where::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
           unbroadcast(where(in[0], 0, g[0]), in[2].shape())};
 }
 
-Array astype(const Array& x, Dtype dtype) {
+Array astype(Array x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
   if (x.is_weak() && x.shape().empty()) return Array::scalar(x.node()->weak_value, dtype);
   if (is_complex(x.dtype()))
@@ -215,7 +215,7 @@ Array astype(const Array& x, Dtype dtype) {
     for (int i = 0; i < kDtypeCount; ++i) all[i] = std::make_shared<const Cast>(Dtype(i));
     return all;
   }();
-  return apply(ops[static_cast<size_t>(dtype)], {x});
+  return apply(ops[static_cast<size_t>(dtype)], {std::move(x)});
 }
 
 Specs Cast::infer(std::span<const Spec> in) const { return {{in[0].shape, dtype}}; }
@@ -225,8 +225,8 @@ Arrays Cast::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {astype(g[0], in[0].dtype())};
 }
 
-Array clip(const Array& x, const Array& low, const Array& high) {
-  return minimum(maximum(x, low), high);
+Array clip(Array x, Array low, Array high) {
+  return minimum(maximum(std::move(x), std::move(low)), std::move(high));
 }
 
 }  // namespace mica

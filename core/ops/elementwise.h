@@ -10,6 +10,8 @@
 // throw Error.
 #pragma once
 
+#include <utility>
+
 #include "core/graph/array.h"
 #include "core/graph/op.h"
 
@@ -19,9 +21,9 @@
 
 namespace mica {
 
-#define UNARY(name, ...) Array name(const Array& x);
+#define UNARY(name, ...) Array name(Array x);
 #define TEST UNARY
-#define BINARY(name, ...) Array name(const Array& x, const Array& y);
+#define BINARY(name, ...) Array name(Array x, Array y);
 #define COMPARE BINARY
 #include "core/ops/elementwise.def"
 #undef UNARY
@@ -30,27 +32,27 @@ namespace mica {
 #undef COMPARE
 
 /// x where the condition holds, y elsewhere. The condition is compared with 0 if it is not bool.
-Array where(const Array& condition, const Array& x, const Array& y);
+Array where(Array condition, Array x, Array y);
 /// x in another type. Floats are truncated towards zero on the way to integers.
-Array astype(const Array& x, Dtype dtype);
+Array astype(Array x, Dtype dtype);
 /// minimum(maximum(x, low), high).
-Array clip(const Array& x, const Array& low, const Array& high);
+Array clip(Array x, Array low, Array high);
 
-inline Array operator-(const Array& x) { return neg(x); }
-inline Array operator+(const Array& x, const Array& y) { return add(x, y); }
-inline Array operator-(const Array& x, const Array& y) { return subtract(x, y); }
-inline Array operator*(const Array& x, const Array& y) { return multiply(x, y); }
-inline Array operator/(const Array& x, const Array& y) { return divide(x, y); }
-inline Array operator==(const Array& x, const Array& y) { return equal(x, y); }
-inline Array operator!=(const Array& x, const Array& y) { return not_equal(x, y); }
-inline Array operator<(const Array& x, const Array& y) { return less(x, y); }
-inline Array operator<=(const Array& x, const Array& y) { return less_equal(x, y); }
-inline Array operator>(const Array& x, const Array& y) { return greater(x, y); }
-inline Array operator>=(const Array& x, const Array& y) { return greater_equal(x, y); }
-inline Array& operator+=(Array& x, const Array& y) { return x = x + y; }
-inline Array& operator-=(Array& x, const Array& y) { return x = x - y; }
-inline Array& operator*=(Array& x, const Array& y) { return x = x * y; }
-inline Array& operator/=(Array& x, const Array& y) { return x = x / y; }
+inline Array operator-(Array x) { return neg(std::move(x)); }
+inline Array operator+(Array x, Array y) { return add(std::move(x), std::move(y)); }
+inline Array operator-(Array x, Array y) { return subtract(std::move(x), std::move(y)); }
+inline Array operator*(Array x, Array y) { return multiply(std::move(x), std::move(y)); }
+inline Array operator/(Array x, Array y) { return divide(std::move(x), std::move(y)); }
+inline Array operator==(Array x, Array y) { return equal(std::move(x), std::move(y)); }
+inline Array operator!=(Array x, Array y) { return not_equal(std::move(x), std::move(y)); }
+inline Array operator<(Array x, Array y) { return less(std::move(x), std::move(y)); }
+inline Array operator<=(Array x, Array y) { return less_equal(std::move(x), std::move(y)); }
+inline Array operator>(Array x, Array y) { return greater(std::move(x), std::move(y)); }
+inline Array operator>=(Array x, Array y) { return greater_equal(std::move(x), std::move(y)); }
+inline Array& operator+=(Array& x, Array y) { return x = std::move(x) + std::move(y); }
+inline Array& operator-=(Array& x, Array y) { return x = std::move(x) - std::move(y); }
+inline Array& operator*=(Array& x, Array y) { return x = std::move(x) * std::move(y); }
+inline Array& operator/=(Array& x, Array y) { return x = std::move(x) / std::move(y); }
 
 /// All arrays in their common type; weak scalars take the type of the others.
 Arrays promoted(const Arrays& arrays);

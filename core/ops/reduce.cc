@@ -61,20 +61,21 @@ constexpr Vjp kVjps[] = {
 #undef REDUCE
 };
 
-Array drop(const Array& x, const Axes& axes, bool keepdims) {
-  return keepdims || axes.empty() ? x : squeeze(x, axes);
+Array drop(Array x, const Axes& axes, bool keepdims) {
+  return keepdims || axes.empty() ? std::move(x) : squeeze(std::move(x), axes);
 }
 
-Array reduce(Reduction reduction, const Array& x, const Axes& axes, bool keepdims) {
+Array reduce(Reduction reduction, Array x, const Axes& axes, bool keepdims) {
   const Axes reduced = normalize_axes(axes, x.shape().size(), name_of(reduction).data());
   if (reduced.empty()) return x;
-  return drop(apply(Reduce(reduction, reduced), {x}), reduced, keepdims);
+  return drop(apply(Reduce(reduction, reduced), {std::move(x)}), reduced, keepdims);
 }
 
 // NumPy sums small integers in the platform's int; ours is int32.
-Array widened(const Array& x) {
+Array widened(Array x) {
   if (is_bool(x.dtype()) || (is_integer(x.dtype()) && size_of(x.dtype()) < 4)) {
-    return astype(x, is_unsigned(x.dtype()) ? uint32 : int32);
+    const Dtype wide = is_unsigned(x.dtype()) ? uint32 : int32;
+    return astype(std::move(x), wide);
   }
   return x;
 }
@@ -85,10 +86,10 @@ int64_t count_of(const Array& x, const Axes& axes) {
   return count;
 }
 
-Array arg_extreme(const Array& x, int axis, bool keepdims, bool largest) {
+Array arg_extreme(Array x, int axis, bool keepdims, bool largest) {
   if (x.rank() == 0) return zeros({}, int32);
   axis = normalize_axis(axis, x.shape().size(), largest ? "argmax" : "argmin");
-  return drop(apply(ArgExtreme(axis, largest), {x}), {axis}, keepdims);
+  return drop(apply(ArgExtreme(axis, largest), {std::move(x)}), {axis}, keepdims);
 }
 
 }  // namespace
@@ -123,28 +124,29 @@ Specs ArgExtreme::infer(std::span<const Spec> in) const {
   return {out};
 }
 
-Array sum(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce(Reduction::k_sum, widened(x), axes, keepdims);
+Array sum(Array x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_sum, widened(std::move(x)), axes, keepdims);
 }
-Array prod(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce(Reduction::k_prod, widened(x), axes, keepdims);
+Array prod(Array x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_prod, widened(std::move(x)), axes, keepdims);
 }
-Array max(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce(Reduction::k_max, x, axes, keepdims);
+Array max(Array x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_max, std::move(x), axes, keepdims);
 }
-Array min(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce(Reduction::k_min, x, axes, keepdims);
+Array min(Array x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_min, std::move(x), axes, keepdims);
 }
-Array all(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce(Reduction::k_all, astype(x, bool_), axes, keepdims);
+Array all(Array x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_all, astype(std::move(x), bool_), axes, keepdims);
 }
-Array any(const Array& x, const Axes& axes, bool keepdims) {
-  return reduce(Reduction::k_any, astype(x, bool_), axes, keepdims);
+Array any(Array x, const Axes& axes, bool keepdims) {
+  return reduce(Reduction::k_any, astype(std::move(x), bool_), axes, keepdims);
 }
 
-Array mean(const Array& x, const Axes& axes, bool keepdims) {
-  const Array values = is_inexact(x.dtype()) ? x : astype(x, float32);
-  return sum(values, axes, keepdims) * (1.0 / static_cast<double>(count_of(x, axes)));
+Array mean(Array x, const Axes& axes, bool keepdims) {
+  const double scale = 1.0 / static_cast<double>(count_of(x, axes));
+  if (!is_inexact(x.dtype())) x = astype(std::move(x), float32);
+  return sum(std::move(x), axes, keepdims) * scale;
 }
 
 Array var(const Array& x, const Axes& axes, bool keepdims, int ddof) {
@@ -153,11 +155,11 @@ Array var(const Array& x, const Axes& axes, bool keepdims, int ddof) {
   return sum(square(centred), axes, keepdims) * (1.0 / divisor);
 }
 
-Array argmax(const Array& x, int axis, bool keepdims) {
-  return arg_extreme(x, axis, keepdims, true);
+Array argmax(Array x, int axis, bool keepdims) {
+  return arg_extreme(std::move(x), axis, keepdims, true);
 }
-Array argmin(const Array& x, int axis, bool keepdims) {
-  return arg_extreme(x, axis, keepdims, false);
+Array argmin(Array x, int axis, bool keepdims) {
+  return arg_extreme(std::move(x), axis, keepdims, false);
 }
 
 }  // namespace mica

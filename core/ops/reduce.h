@@ -12,18 +12,18 @@
 namespace mica {
 
 /// Small integers and bool are summed and multiplied in int32 (uint32), as NumPy widens them.
-Array sum(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array prod(const Array& x, const Axes& axes = {}, bool keepdims = false);
+Array sum(Array x, const Axes& axes = {}, bool keepdims = false);
+Array prod(Array x, const Axes& axes = {}, bool keepdims = false);
 /// NaN wins. The gradient is shared equally between equal extremes. Throws for an empty axis.
-Array max(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array min(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array all(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array any(const Array& x, const Axes& axes = {}, bool keepdims = false);
-Array mean(const Array& x, const Axes& axes = {}, bool keepdims = false);
+Array max(Array x, const Axes& axes = {}, bool keepdims = false);
+Array min(Array x, const Axes& axes = {}, bool keepdims = false);
+Array all(Array x, const Axes& axes = {}, bool keepdims = false);
+Array any(Array x, const Axes& axes = {}, bool keepdims = false);
+Array mean(Array x, const Axes& axes = {}, bool keepdims = false);
 /// Divided by (count - ddof).
 Array var(const Array& x, const Axes& axes = {}, bool keepdims = false, int ddof = 0);
 /// int32 position of the first extreme along one axis; NaN wins.
-Array argmax(const Array& x, int axis = -1, bool keepdims = false);
-Array argmin(const Array& x, int axis = -1, bool keepdims = false);
+Array argmax(Array x, int axis = -1, bool keepdims = false);
+Array argmin(Array x, int axis = -1, bool keepdims = false);
 
 }  // namespace mica

@@ -42,7 +42,7 @@ std::pair<int64_t, int64_t> slice_range(int64_t start, int64_t stop, int64_t ste
 
 // ---- Reshape
 
-Array reshape(const Array& x, const Shape& shape) {
+Array reshape(Array x, const Shape& shape) {
   Shape full = shape;
   int64_t known = 1;
   int unknown = -1;
@@ -59,7 +59,7 @@ Array reshape(const Array& x, const Shape& shape) {
     fail("[reshape] {} elements of shape {} do not fit shape {}", x.size(), to_string(x.shape()),
          to_string(shape));
   }
-  return full == x.shape() ? x : apply(Reshape(full), {x});
+  return full == x.shape() ? std::move(x) : apply(Reshape(full), {std::move(x)});
 }
 
 Specs Reshape::infer(std::span<const Spec> in) const { return {{shape, in[0].dtype}}; }
@@ -86,8 +86,8 @@ std::optional<Layout> Reshape::view(const Layout& in) const {
   return Layout{shape, strides, in.offset};
 }
 
-Array flatten(const Array& x, int start, int end) {
-  if (x.rank() == 0) return reshape(x, {1});
+Array flatten(Array x, int start, int end) {
+  if (x.rank() == 0) return reshape(std::move(x), {1});
   start = normalize_axis(start, x.shape().size(), "flatten");
   end = normalize_axis(end, x.shape().size(), "flatten");
   Shape shape;
@@ -100,19 +100,19 @@ Array flatten(const Array& x, int start, int end) {
     length *= x.dim(i);
     if (i == end) shape.push_back(length);
   }
-  return reshape(x, shape);
+  return reshape(std::move(x), shape);
 }
 
-Array expand_dims(const Array& x, const Axes& axes) {
+Array expand_dims(Array x, const Axes& axes) {
   const size_t rank = x.shape().size() + axes.size();
   Shape shape = x.shape();
   for (int axis : normalize_axes(axes, rank, "expand_dims")) {
     shape.insert(shape.begin() + axis, int64_t{1});
   }
-  return reshape(x, shape);
+  return reshape(std::move(x), shape);
 }
 
-Array squeeze(const Array& x, const Axes& axes) {
+Array squeeze(Array x, const Axes& axes) {
   Shape shape;
   const Axes dropped = normalize_axes(axes, x.shape().size(), "squeeze");
   for (int i = 0; i < x.rank(); ++i) {
@@ -122,12 +122,12 @@ Array squeeze(const Array& x, const Axes& axes) {
     }
     if (!named || x.dim(i) != 1) shape.push_back(x.dim(i));
   }
-  return reshape(x, shape);
+  return reshape(std::move(x), shape);
 }
 
 // ---- Transpose
 
-Array transpose(const Array& x, const Axes& axes) {
+Array transpose(Array x, const Axes& axes) {
   const size_t rank = x.shape().size();
   Axes full;
   for (int axis : axes) full.push_back(normalize_axis(axis, rank, "transpose"));
@@ -142,24 +142,24 @@ Array transpose(const Array& x, const Axes& axes) {
     }
   }
   if (full.size() != rank) fail("[transpose] {} axes for rank {}", full.size(), rank);
-  return identity ? x : apply(Transpose(full), {x});
+  return identity ? std::move(x) : apply(Transpose(full), {std::move(x)});
 }
 
-Array transpose(const Array& x) {
+Array transpose(Array x) {
   Axes axes;
   for (int i = x.rank(); i-- > 0;) axes.push_back(i);
-  return transpose(x, axes);
+  return transpose(std::move(x), axes);
 }
 
-Array swapaxes(const Array& x, int a, int b) {
+Array swapaxes(Array x, int a, int b) {
   Axes axes;
   for (int i = 0; i < x.rank(); ++i) axes.push_back(i);
   std::swap(axes[static_cast<size_t>(normalize_axis(a, axes.size(), "swapaxes"))],
             axes[static_cast<size_t>(normalize_axis(b, axes.size(), "swapaxes"))]);
-  return transpose(x, axes);
+  return transpose(std::move(x), axes);
 }
 
-Array moveaxis(const Array& x, int from, int to) {
+Array moveaxis(Array x, int from, int to) {
   from = normalize_axis(from, x.shape().size(), "moveaxis");
   to = normalize_axis(to, x.shape().size(), "moveaxis");
   Axes axes;
@@ -167,7 +167,7 @@ Array moveaxis(const Array& x, int from, int to) {
     if (i != from) axes.push_back(i);
   }
   axes.insert(axes.begin() + to, from);
-  return transpose(x, axes);
+  return transpose(std::move(x), axes);
 }
 
 Specs Transpose::infer(std::span<const Spec> in) const {
@@ -193,13 +193,13 @@ std::optional<Layout> Transpose::view(const Layout& in) const {
 
 // ---- BroadcastTo
 
-Array broadcast_to(const Array& x, const Shape& shape) {
+Array broadcast_to(Array x, const Shape& shape) {
   if (x.shape() == shape) return x;
   if (broadcast_shapes(x.shape(), shape, "broadcast_to") != shape) {
     fail("[broadcast_to] shape {} does not broadcast to {}", to_string(x.shape()),
          to_string(shape));
   }
-  return apply(BroadcastTo(shape), {x});
+  return apply(BroadcastTo(shape), {std::move(x)});
 }
 
 Specs BroadcastTo::infer(std::span<const Spec> in) const { return {{shape, in[0].dtype}}; }
@@ -217,7 +217,7 @@ std::optional<Layout> BroadcastTo::view(const Layout& in) const {
 
 // ---- Slice and its transpose
 
-Array slice(const Array& x, const Shape& start, const Shape& stop, const Shape& step) {
+Array slice(Array x, const Shape& start, const Shape& stop, const Shape& step) {
   const size_t rank = x.shape().size();
   if (start.size() != rank || stop.size() != rank || (!step.empty() && step.size() != rank)) {
     fail("[slice] {} starts, {} stops and {} steps for shape {}", start.size(), stop.size(),
@@ -232,10 +232,10 @@ Array slice(const Array& x, const Shape& start, const Shape& stop, const Shape& 
     std::tie(first[i], shape[i]) = slice_range(start[i], stop[i], stride[i], x.shape()[i]);
   }
   if (shape == x.shape() && std::ranges::all_of(stride, [](int64_t s) { return s == 1; })) return x;
-  return apply(Slice(first, stride, shape), {x});
+  return apply(Slice(first, stride, shape), {std::move(x)});
 }
 
-Array slice_axis(const Array& x, int axis, int64_t start, int64_t stop, int64_t step) {
+Array slice_axis(Array x, int axis, int64_t start, int64_t stop, int64_t step) {
   const auto at = static_cast<size_t>(normalize_axis(axis, x.shape().size(), "slice_axis"));
   Shape starts(x.shape().size(), 0);
   Shape stops = x.shape();
@@ -243,10 +243,10 @@ Array slice_axis(const Array& x, int axis, int64_t start, int64_t stop, int64_t 
   starts[at] = start;
   stops[at] = stop;
   steps[at] = step;
-  return slice(x, starts, stops, steps);
+  return slice(std::move(x), starts, stops, steps);
 }
 
-Array flip(const Array& x, const Axes& axes) {
+Array flip(Array x, const Axes& axes) {
   const size_t rank = x.shape().size();
   Shape start(rank, 0);
   Shape step(rank, 1);

@@ -13,26 +13,26 @@
 namespace mica {
 
 /// One length may be -1: it follows from the others. Throws when the sizes differ.
-Array reshape(const Array& x, const Shape& shape);
+Array reshape(Array x, const Shape& shape);
 /// Axes from `start` to `end` become one.
-Array flatten(const Array& x, int start = 0, int end = -1);
+Array flatten(Array x, int start = 0, int end = -1);
 /// Reverses the axes.
-Array transpose(const Array& x);
+Array transpose(Array x);
 /// out axis i is x's axis axes[i].
-Array transpose(const Array& x, const Axes& axes);
-Array swapaxes(const Array& x, int a, int b);
-Array moveaxis(const Array& x, int from, int to);
-Array broadcast_to(const Array& x, const Shape& shape);
-Array expand_dims(const Array& x, const Axes& axes);
+Array transpose(Array x, const Axes& axes);
+Array swapaxes(Array x, int a, int b);
+Array moveaxis(Array x, int from, int to);
+Array broadcast_to(Array x, const Shape& shape);
+Array expand_dims(Array x, const Axes& axes);
 /// Drops the given axes of length 1 (none given: all of them).
-Array squeeze(const Array& x, const Axes& axes = {});
+Array squeeze(Array x, const Axes& axes = {});
 /// NumPy's basic slicing, one (start, stop, step) an axis. Steps may be negative; negative starts
 /// and stops count from the end; values past the end are cut as in NumPy.
-Array slice(const Array& x, const Shape& start, const Shape& stop, const Shape& step = {});
+Array slice(Array x, const Shape& start, const Shape& stop, const Shape& step = {});
 /// Rows [start, stop) of one axis.
-Array slice_axis(const Array& x, int axis, int64_t start, int64_t stop, int64_t step = 1);
+Array slice_axis(Array x, int axis, int64_t start, int64_t stop, int64_t step = 1);
 /// Reverses the order along the axes (none given: all).
-Array flip(const Array& x, const Axes& axes = {});
+Array flip(Array x, const Axes& axes = {});
 
 Array concatenate(const Arrays& arrays, int axis = 0);
 /// Joins along a new axis.

@@ -220,8 +220,8 @@ TEST(Conformance, SamplesTakeAnyLayout) {
 // ---- Rows of elementwise.def.
 
 struct RowFunction {
-  Array (*unary)(const Array&);
-  Array (*binary)(const Array&, const Array&);
+  Array (*unary)(Array);
+  Array (*binary)(Array, Array);
   Array operator()(const Arrays& in) const { return unary ? unary(in[0]) : binary(in[0], in[1]); }
 };
 

@@ -229,7 +229,7 @@ TEST(PlanTest, PairsOfInstructionsHaveTheBitsOfEach) {
   const Array s = random::normal({1}, random::key(4));
   const Array t = random::normal({1}, random::key(5));
   eval(a, b, c, s, t);
-  using Operation = Array (*)(const Array&, const Array&);
+  using Operation = Array (*)(Array, Array);
   const std::vector<Operation> operations = {&add, &subtract, &multiply};
   const std::vector<std::pair<Array, Array>> operands = {{a, b}, {s, b}, {a, t}, {a, a}};
   for (const Operation first : operations) {
@@ -357,6 +357,25 @@ TEST(PlanTest, TellsAnObserverOfEveryStep) {
   eval(matmul(x, x) + 1);
   set_step_observer(nullptr);
   EXPECT_THAT(names, ElementsAre("matmul", "fused"));
+}
+
+// They live until the end of the statement, but nobody can read them any more.
+TEST(PlanTest, TemporariesOfAnExpressionAreNotKept) {
+  const Array x = ones({256, 256}), y = ones({256});
+  eval(x, y);
+  const auto bytes_of = [](const auto& statement) {
+    const size_t before = memory_use().active;
+    reset_peak_memory();
+    statement();
+    return memory_use().peak - before;
+  };
+  const size_t bytes = static_cast<size_t>(x.size()) * sizeof(float);
+  const size_t scratch = bytes / 4;
+  EXPECT_LT(bytes_of([&] {
+              eval(where(-x > 0.5f, clip(exp(x) * 2, 0, 1), 0.5f * x * (1 + tanh(x * y))) + y);
+            }),
+            bytes + scratch);
+  EXPECT_LT(bytes_of([&] { eval(sum(astype((x + 1) * 2, float32), {0})); }), scratch);
 }
 
 TEST(PlanTest, ProductsThatAreReadTransposedAreComputedSo) {

@@ -57,7 +57,7 @@ Line scanned(const Line& line, const Fold& fold, const ScanOptions& options) {
 const std::vector<Dtype> kManyTypes = {float64, float32, float16, bfloat16,
                                        int32,   int8,    uint8,   int64};
 
-using ReduceFunction = Array (*)(const Array&, const Axes&, bool);
+using ReduceFunction = Array (*)(Array, const Axes&, bool);
 using ScanFunction = Array (*)(const Array&, int, const ScanOptions&);
 
 void add_reduction(std::vector<Sample>& samples, const std::string& name, bool differentiable,
