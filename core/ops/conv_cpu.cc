@@ -59,6 +59,7 @@ void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* y) {
     if (conv_depthwise(g, from[0], from[1], y)) return;
     if constexpr (std::is_same_v<T, float>) {
+      if (conv_grouped(g, from[0], from[1], y)) return;
       const Way way = best_way(g, g.out_channels, g.taps(), 112e9, conv_winograd_seconds(g));
       if (way == Way::kWinograd && conv_winograd(g, from[0], from[1], y)) return;
       if (way == Way::kLanes && conv_lanes(g, from[0], from[1], y)) return;
@@ -74,6 +75,7 @@ void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
     if (conv_input_depthwise(g, from[0], from[1], dx)) return;
     if constexpr (std::is_same_v<T, float>) {
+      if (conv_input_grouped(g, from[0], from[1], dx)) return;
       const int64_t depth = g.taps() / g.channels * g.out_channels;
       const double winograd = turns(g) ? conv_winograd_seconds(turned(g)) : HUGE_VAL;
       const Way way = best_way(g, g.channels, depth, 112e9, winograd);
@@ -91,6 +93,7 @@ void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dweight) {
     if (conv_weight_depthwise(g, from[0], from[1], dweight)) return;
     if constexpr (std::is_same_v<T, float>) {
+      if (conv_weight_grouped(g, from[0], from[1], dweight)) return;
       const double winograd = 1.1 * conv_winograd_seconds(g);
       const Way way = best_way(g, g.out_channels, g.taps(), 95e9, winograd);
       if (way == Way::kWinograd && conv_weight_winograd(g, from[0], from[1], dweight)) return;

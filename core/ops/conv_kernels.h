@@ -64,6 +64,14 @@ bool conv_input_lanes(const ConvGeometry& geometry, const float* cotangent, cons
 bool conv_weight_lanes(const ConvGeometry& geometry, const float* x, const float* cotangent,
                        float* dweight);
 
+/// The same for groups of many channels, as small matrix products; false where that is not possible
+/// or does not pay.
+bool conv_grouped(const ConvGeometry& geometry, const float* x, const float* weight, float* y);
+bool conv_input_grouped(const ConvGeometry& geometry, const float* cotangent, const float* weight,
+                        float* dx);
+bool conv_weight_grouped(const ConvGeometry& geometry, const float* x, const float* cotangent,
+                         float* dweight);
+
 /// Whether the gradient by input is the convolution of the cotangent with the kernel turned around,
 /// and the geometry of that.
 bool turns(const ConvGeometry& geometry);

@@ -48,6 +48,9 @@ const Case kCases[] = {
     {{1, 15, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},  // rows of one image in parallel
     {{2, 35, 30, 16}, {32, 3, 3, 16}, {{2, 1}, {4, 1}, {2, 1}}},
     {{1, 12, 40, 16}, {64, 5, 3, 16}, {{1, 1}, {9, 1}}},  // the first rows see only padding
+    {{3, 1, 300, 64}, {64, 1, 12, 32}, {{1, 1}, {0, 0}, {1, 1}, 2}},  // groups of many channels
+    {{2, 6, 20, 72}, {72, 3, 3, 24}, {{1, 1}, {1, 1}, {1, 1}, 3}},
+    {{2, 9, 40, 30}, {72, 3, 5, 10}, {{2, 3}, {3, 4}, {2, 2}, 3}},
 };
 
 // The three products of a convolution, one multiplication at a time.
@@ -156,6 +159,15 @@ TEST(Conv2d, DnnlEqualsIm2col) {
   for (const Case& c : kCases) {
     EXPECT_EQ(expect_equals_im2col(c, conv_dnnl, conv_input_dnnl, conv_weight_dnnl), 3);
   }
+}
+
+TEST(Conv2d, GroupsEqualIm2col) {
+  int done = 0;
+  for (const Case& c : kCases) {
+    done += expect_equals_im2col(c, conv_grouped, conv_input_grouped, conv_weight_grouped);
+  }
+  if (done == 0) GTEST_SKIP() << "this machine has no AVX-512";
+  EXPECT_EQ(done, 8);  // three geometries, one of which the gradient by input does not turn
 }
 
 TEST(Conv2d, LanesEqualIm2col) {
