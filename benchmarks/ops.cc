@@ -2,11 +2,13 @@
 //
 //   benchmark_ops --benchmark_filter=conv
 //
-// GFLOP/s counts a multiply-add as two; the overhead benchmarks report nanoseconds per node.
+// GFLOP/s counts a multiply-add as two; the overhead benchmarks report nanoseconds per node and per
+// step.
 #include <benchmark/benchmark.h>
 
 #include <functional>
 
+#include "core/eval/compile.h"
 #include "core/eval/eval.h"
 #include "core/ops/attention.h"
 #include "core/ops/conv.h"
@@ -19,6 +21,7 @@
 #include "core/ops/reduce.h"
 #include "core/ops/softmax.h"
 #include "core/ops/view.h"
+#include "core/plan/plan.h"
 #include "core/transform/grad.h"
 
 namespace mica {
@@ -169,6 +172,12 @@ void attention(benchmark::State& state) {
 }
 BENCHMARK(attention)->Arg(0)->Arg(1)->UseRealTime();
 
+void count_each(benchmark::State& state, const char* name, int64_t count) {
+  state.counters[name] =
+      benchmark::Counter(static_cast<double>(count), benchmark::Counter::kIsIterationInvariantRate |
+                                                         benchmark::Counter::kInvert);
+}
+
 /// Building, finding the plan of, and running a chain of scalar ops: the cost of a node.
 void graph_overhead(benchmark::State& state) {
   const int64_t nodes = state.range(0);
@@ -178,11 +187,26 @@ void graph_overhead(benchmark::State& state) {
     for (int64_t i = 0; i < nodes; ++i) y = y + x;
     return y;
   });
-  state.counters["ns/node"] = benchmark::Counter(
-      static_cast<double>(nodes) * 1e-9,
-      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+  count_each(state, "per node", nodes);
 }
 BENCHMARK(graph_overhead)->Arg(100)->Arg(10'000)->UseRealTime();
+
+/// The same chain compiled, every node a step of its own: the cost of replaying a step.
+void compiled_replay(benchmark::State& state) {
+  const int64_t steps = state.range(0);
+  set_fusion(false);
+  const CompiledFunction chain = compile([steps](const Arrays& in) {
+    Array y = in[0];
+    for (int64_t i = 0; i < steps; ++i) y = y + in[0];
+    return Arrays{y};
+  });
+  const Array x = sample({1}, 1);
+  chain({x});
+  for (auto _ : state) chain({x});
+  set_fusion(true);
+  count_each(state, "per step", steps);
+}
+BENCHMARK(compiled_replay)->Arg(100)->Arg(10'000)->UseRealTime();
 
 }  // namespace
 }  // namespace mica
