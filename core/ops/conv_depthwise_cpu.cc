@@ -2,6 +2,7 @@
 // then lines of the result as tasks.
 #include <algorithm>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "core/ops/conv_kernels.h"
@@ -29,6 +30,29 @@ struct Axis {
     const int64_t first = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
     const int64_t last = start >= in ? -1 : std::min(kernel - 1, (in - 1 - start) / dilation);
     return {start + first * dilation, dilation, first, 1, std::max<int64_t>(0, last - first + 1)};
+  }
+  // Positions [first, last) whose taps are all inside, forward and backward.
+  std::pair<int64_t, int64_t> inner(bool is_forward) const {
+    const int64_t span = (kernel - 1) * dilation;
+    if (!is_forward) return {span - padding, std::min(in, out * stride - padding)};
+    return {(padding + stride - 1) / stride, (in - 1 + padding - span) / stride + 1};
+  }
+  // The taps of all positions; those inside repeat, which saves divisions.
+  std::vector<DepthwiseTaps> table(bool is_forward) const {
+    const int64_t count = is_forward ? out : in;
+    const int64_t phases = is_forward ? 1 : stride, shift = is_forward ? stride : 1;
+    const auto [first, last] = inner(is_forward);
+    std::vector<DepthwiseTaps> all(static_cast<size_t>(count));
+    for (int64_t i = 0; i < count; ++i) {
+      DepthwiseTaps& taps = all[size_t(i)];
+      if (i - phases >= first && i < last && i >= phases) {
+        taps = all[size_t(i - phases)];
+        taps.first_source += shift;
+      } else {
+        taps = is_forward ? forward(i) : backward(i);
+      }
+    }
+    return all;
   }
   // The outputs that input i goes into: i + padding = output * stride + tap * dilation.
   DepthwiseTaps backward(int64_t i) const {
@@ -88,14 +112,9 @@ struct Tables {
 
   Tables(const ConvGeometry& g, bool forward) {
     const Axis down(g, 0), across(g, 1);
-    const int64_t height = forward ? g.out_height : g.height;
     const int64_t width = forward ? g.out_width : g.width;
-    for (int64_t i = 0; i < height; ++i) {
-      rows.push_back(forward ? down.forward(i) : down.backward(i));
-    }
-    for (int64_t i = 0; i < width; ++i) {
-      columns.push_back(forward ? across.forward(i) : across.backward(i));
-    }
+    rows = down.table(forward);
+    columns = across.table(forward);
     line = {.channels = g.channels,
             .kernel_width = g.kernel_width,
             .width = width,
@@ -130,7 +149,7 @@ void convolve(const Tables& tables, int64_t batch, const T* source, int64_t imag
   // Lines, or pieces of long lines, of a few tens of thousands of multiplications each.
   const int64_t phases = tables.line.phases;
   const int64_t wanted = std::max<int64_t>(1, 400'000 / std::max<int64_t>(1, taps * channels));
-  const int64_t piece = std::min(width, (wanted + 8 * phases - 1) / (8 * phases) * 8 * phases);
+  const int64_t piece = std::min(width, (wanted + 12 * phases - 1) / (12 * phases) * 12 * phases);
   const int64_t pieces = (width + piece - 1) / piece;
   const int64_t lines = std::max<int64_t>(1, wanted / width);
   parallel_for(batch * tables.height() * pieces, lines, [&](int64_t begin, int64_t end) {

@@ -11,7 +11,9 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <type_traits>
+#include <utility>
 
 HWY_BEFORE_NAMESPACE();
 namespace mica::HWY_NAMESPACE {
@@ -137,8 +139,162 @@ HWY_INLINE void convolve_channels(D d, M mask, const DepthwiseLine& line, int64_
   }
 }
 
+// Where positions one step apart read sources one step apart, tap by tap, a block of positions
+// needs each source only once.
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+constexpr int kBlock = 12;  // positions; with as many taps they fill 32 registers
+#else
+constexpr int kBlock = 0;
+#endif
+
+// Source kSource times tap k is a part of position kSource - k. Templates rather than loops: the
+// sums have to be registers.
+template <int kSource, int kTaps, bool kMasked, class D, class M, class T>
+HWY_INLINE void slide_from(D d, M mask, const T* from, int64_t shift,
+                           const hn::Vec<D> (&factors)[kTaps], hn::Vec<D> (&sums)[kBlock]) {
+  constexpr int kFirst = std::max(0, kSource - kBlock + 1);
+  constexpr int kLast = std::min(kSource, kTaps - 1);
+  const auto value = load<kMasked>(d, mask, from);
+#pragma GCC unroll 16
+  for (int k = kFirst; k <= kLast; ++k) {
+    sums[kSource - k] = hn::MulAdd(value, factors[k], sums[kSource - k]);
+  }
+  if constexpr (kSource + 1 < kBlock + kTaps - 1) {
+    slide_from<kSource + 1, kTaps, kMasked>(d, mask, from + shift, shift, factors, sums);
+  }
+}
+
+template <int kTaps, bool kMasked, class D, class M, class T>
+HWY_INLINE void slide(D d, M mask, const T* from, int64_t shift, const T* w, int64_t w_step,
+                      hn::Vec<D> (&sums)[kBlock]) {
+  hn::Vec<D> factors[kTaps];
+#pragma GCC unroll 16
+  for (int k = 0; k < kTaps; ++k) factors[k] = load<kMasked>(d, mask, w + k * w_step);
+  slide_from<0, kTaps, kMasked>(d, mask, from, shift, factors, sums);
+}
+
+// kBlock positions, phases apart, of one vector of channels. kRest is the number of taps of each
+// kernel row modulo 12.
+template <int kRest, bool kMasked, class D, class M, class T>
+HWY_INLINE void slide_block(D d, M mask, const DepthwiseLine& line, int64_t column, const T* source,
+                            const T* weight, T* out) {
+  const DepthwiseTaps& taps = line.columns[column];
+  const int64_t shift = line.source_shift * line.channels;
+  const int64_t out_step = line.phases * line.channels;
+  hn::Vec<D> sums[kBlock];
+#pragma GCC unroll 16
+  for (int i = 0; i < kBlock; ++i) sums[i] = hn::Zero(d);
+  // Sources in increasing order, hence the taps backwards where they meet sources that way.
+  const bool backwards = taps.source_step < 0;
+  const int64_t last = backwards ? taps.count - 1 : 0;
+  const int64_t tap_step = backwards ? -taps.tap_step : taps.tap_step;
+  const int64_t w_step = tap_step * line.channels;
+  for (int64_t r = 0; r < line.rows.count; ++r) {
+    const int64_t source_row = line.rows.first_source + r * line.rows.source_step;
+    const int64_t tap_row = line.rows.first_tap + r * line.rows.tap_step;
+    const T* from = source + source_row * line.source_line +
+                    (taps.first_source + last * taps.source_step) * line.channels;
+    const T* w = weight + (tap_row * line.kernel_width + taps.first_tap + last * taps.tap_step) *
+                              line.channels;
+    for (int64_t k = 12; k <= taps.count; k += 12, from += 12 * shift, w += 12 * w_step) {
+      slide<12, kMasked>(d, mask, from, shift, w, w_step, sums);
+    }
+    if constexpr (kRest > 0) slide<kRest, kMasked>(d, mask, from, shift, w, w_step, sums);
+    // What the next block will read and write: the machine does not guess short runs far apart.
+    const T* next = from + (kBlock + kRest - 1) * shift;
+#pragma GCC unroll 16
+    for (int i = 0; i < kBlock; ++i, next += shift) __builtin_prefetch(next);
+  }
+  T* to = out + column * line.channels;
+#pragma GCC unroll 16
+  for (int i = 0; i < kBlock; ++i, to += out_step) {
+    __builtin_prefetch(to + kBlock * out_step, 1);
+    store<kMasked>(sums[i], d, mask, to);
+  }
+}
+
+template <int kRest, class T>
+void slide_channels(const DepthwiseLine& line, int64_t column, const T* source, const T* weight,
+                    T* out) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto all = hn::FirstN(d, static_cast<size_t>(lanes));
+  int64_t c = 0;
+  for (; c + lanes <= line.channels; c += lanes) {
+    slide_block<kRest, false>(d, all, line, column, source + c, weight + c, out + c);
+  }
+  if (c < line.channels) {
+    const auto mask = hn::FirstN(d, static_cast<size_t>(line.channels - c));
+    slide_block<kRest, true>(d, mask, line, column, source + c, weight + c, out + c);
+  }
+}
+
+// Positions phases apart, `count` of them from `column`, as far as they fit into the line and have
+// equal taps.
+bool alike(const DepthwiseLine& line, int64_t column, int64_t count) {
+  const int64_t last = column + (count - 1) * line.phases;
+  if (last >= line.width) return false;
+  const DepthwiseTaps &a = line.columns[column], &b = line.columns[last];
+  return a.first_tap == b.first_tap && a.count == b.count;
+}
+
+template <class T>
+using SlideChannels = void (*)(const DepthwiseLine&, int64_t, const T*, const T*, T*);
+
+template <class T, int... kRests>
+SlideChannels<T> slide_function(int64_t count, std::integer_sequence<int, kRests...>) {
+  static constexpr SlideChannels<T> kAll[] = {slide_channels<kRests, T>...};
+  return kAll[count % 12];
+}
+
+// Few positions of all channels.
+template <class T>
+void convolve_few(const DepthwiseLine& line, int64_t column, const T* source, const T* weight,
+                  T* out) {
+  const hn::ScalableTag<T> d;
+  const auto lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto all = hn::FirstN(d, static_cast<size_t>(lanes));
+  int64_t c = 0;
+  for (; c + 4 * lanes <= line.channels; c += 4 * lanes) {
+    convolve_block<1, 4, false>(d, all, line, column, c, source, weight, out);
+  }
+  for (; c + lanes <= line.channels; c += lanes) {
+    convolve_block<1, 1, false>(d, all, line, column, c, source, weight, out);
+  }
+  if (c < line.channels) {
+    const auto mask = hn::FirstN(d, static_cast<size_t>(line.channels - c));
+    convolve_block<1, 1, true>(d, mask, line, column, c, source, weight, out);
+  }
+}
+
+template <class T>
+void slide_line(const DepthwiseLine& line, const T* source, const T* weight, T* out) {
+  for (int64_t phase = 0; phase < line.phases; ++phase) {
+    for (int64_t column = phase; column < line.width;) {
+      if (alike(line, column, kBlock)) {
+        const auto run =
+            slide_function<T>(line.columns[column].count, std::make_integer_sequence<int, 12>());
+        run(line, column, source, weight, out);
+        column += kBlock * line.phases;
+      } else {
+        convolve_few(line, column, source, weight, out);
+        column += line.phases;
+      }
+    }
+  }
+}
+
+// Whether every tap's source lies one step of the positions from that of the tap before.
+bool slides(const DepthwiseLine& line) {
+  const DepthwiseTaps& middle = line.columns[line.width / 2];
+  return kBlock > 0 && std::abs(middle.source_step) == line.source_shift && middle.count > 1;
+}
+
 template <class T>
 void convolve_line(const DepthwiseLine& line, const T* source, const T* weight, T* out) {
+  if constexpr (kBlock > 0) {
+    if (slides(line)) return slide_line(line, source, weight, out);
+  }
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto all = hn::FirstN(d, static_cast<size_t>(lanes));
@@ -206,11 +362,11 @@ void correlate_line(const DepthwiseLine& line, const T* source, const T* cotange
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   const auto all = hn::FirstN(d, static_cast<size_t>(lanes));
-  constexpr int64_t kBlock = 32;  // columns that stay in the L1 cache
+  constexpr int64_t kPart = 32;  // columns that stay in the L1 cache
   for (int64_t begin = 0, end = 0; begin < line.width; begin = end) {
     const DepthwiseTaps& taps = line.columns[begin];
     end = begin + 1;
-    while (end < line.width && end < begin + kBlock &&
+    while (end < line.width && end < begin + kPart &&
            line.columns[end].first_tap == taps.first_tap && line.columns[end].count == taps.count) {
       ++end;
     }
