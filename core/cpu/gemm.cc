@@ -10,6 +10,7 @@
 
 #include "core/base/error.h"
 #include "core/cpu/gemm_micro.h"
+#include "core/cpu/gemm_packed.h"
 #include "core/cpu/library_threads.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
@@ -155,6 +156,9 @@ void gemm(int64_t rows, int64_t columns, int64_t inner, MatrixView<T> a, MatrixV
   const double flops = 2.0 * double(rows) * double(columns) * double(inner);
   const int64_t pieces = inner_pieces(rows, columns, inner, flops);
   if (pieces > 1) return gemm_split_inner(rows, columns, inner, a, b, c, c_line, pieces);
+  if constexpr (std::is_same_v<T, float>) {
+    if (gemm_packed(rows, columns, inner, a, b, c, c_line)) return;
+  }
 
   // Few tiles: each packs its operands anew, which is a third of the work of 64 x 64 of them.
   // A vector product is bound by memory: an element of the matrix is worth more than its flops.

@@ -63,13 +63,13 @@ TEST_P(MatMulSizes, EqualsNaiveForAllLayouts) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, MatMulSizes,
-                         ::testing::Values(Size{1, 1, 1}, Size{1, 1, 37}, Size{1, 9, 5},
-                                           Size{9, 1, 5}, Size{3, 4, 1}, Size{7, 5, 3},
-                                           Size{33, 17, 65}, Size{64, 64, 64}, Size{130, 67, 90},
-                                           Size{300, 10, 31}, Size{5, 3, 4097}, Size{10, 20, 30000},
-                                           Size{1, 700, 900}, Size{900, 1, 700}, Size{15, 1, 100},
-                                           Size{200, 210, 190}));
+INSTANTIATE_TEST_SUITE_P(
+    , MatMulSizes,
+    ::testing::Values(Size{1, 1, 1}, Size{1, 1, 37}, Size{1, 9, 5}, Size{9, 1, 5}, Size{3, 4, 1},
+                      Size{7, 5, 3}, Size{33, 17, 65}, Size{64, 64, 64}, Size{130, 67, 90},
+                      Size{300, 10, 31}, Size{5, 3, 4097}, Size{10, 20, 30000}, Size{1, 700, 900},
+                      Size{900, 1, 700}, Size{15, 1, 100}, Size{200, 210, 190}, Size{32, 256, 1024},
+                      Size{45, 300, 170}, Size{64, 1001, 33}, Size{2, 4000, 500}));
 
 TEST(MatMul, VectorsDropTheirAxis) {
   const Array v = array({1.0f, 2.0f, 3.0f});
@@ -166,7 +166,8 @@ TEST(MatMul, Gradients) {
 }
 
 TEST(MatMul, SameBitsWithAnyNumberOfThreads) {
-  for (const Size size : {Size{300, 200, 100}, Size{20, 30, 20000}, Size{600, 1, 900}}) {
+  for (const Size size :
+       {Size{300, 200, 100}, Size{20, 30, 20000}, Size{600, 1, 900}, Size{40, 500, 600}}) {
     const Array a = normal_array({size.rows, size.inner}, 9, float32);
     const Array b = normal_array({size.inner, size.columns}, 10, float32);
     set_threads(1);

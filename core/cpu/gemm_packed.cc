@@ -1,0 +1,101 @@
+#include "core/cpu/gemm_packed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/runtime/buffer.h"
+#include "core/runtime/parallel.h"
+
+namespace mica {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// An axis in nearly equal parts of at most `most`, which begin at multiples of `unit`.
+struct Parts {
+  int64_t length, unit, count;
+
+  Parts(int64_t length, int64_t unit, int64_t most)
+      : length(length), unit(unit), count(ceil_div(length, std::max(most, unit))) {}
+  int64_t begin(int64_t part) const {
+    return std::min(length, part * ceil_div(length, unit) / count * unit);
+  }
+  int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
+};
+
+// What is packed for a tile serves the tile alone: tiles are as large as L2 and an even division
+// among cores allow.
+GemmTile tile_of(const PackedProduct& p) {
+  GemmTile tile = {std::min<int64_t>(p.rows, 256), std::min<int64_t>(p.columns, 256)};
+  const double flops = 2.0 * double(p.rows) * double(p.columns) * double(p.inner);
+  const auto wanted = static_cast<int64_t>(std::min(flops / (2 * kTaskFlops), 8.0));
+  while (ceil_div(p.rows, tile.rows) * ceil_div(p.columns, tile.columns) < wanted) {
+    int64_t& side = tile.rows >= tile.columns ? tile.rows : tile.columns;
+    if (side <= 32) break;
+    side = ceil_div(side, 2);
+  }
+  return tile;
+}
+
+void multiply(const PackedKernels& kernels, const PackedProduct& tile) {
+  const Buffer scratch =
+      Buffer::allocate(kernels.scratch_floats(tile.columns, tile.inner) * sizeof(float));
+  kernels.multiply(tile, reinterpret_cast<float*>(scratch.data()));
+}
+
+// Element (i, j) of the product becomes element (j, i) of the result.
+void multiply_transposed(const PackedKernels& kernels, PackedProduct tile, float* c,
+                         int64_t c_line) {
+  const int64_t line = ceil_div(tile.columns, 16) * 16;
+  const Buffer memory = Buffer::allocate(static_cast<size_t>(tile.rows * line) * sizeof(float));
+  tile.c = reinterpret_cast<float*>(memory.data());
+  tile.c_line = line;
+  multiply(kernels, tile);
+  kernels.store_transposed(tile.c, line, tile.rows, tile.columns, c, c_line);
+}
+
+}  // namespace
+
+bool gemm_packed(int64_t rows, int64_t columns, int64_t inner, MatrixView<float> a,
+                 MatrixView<float> b, float* c, int64_t c_line) {
+  const PackedKernels* kernels = packed_kernels();
+  if (kernels == nullptr || inner == 0) return false;
+  // Elsewhere a library's tiles are as fast: it reads operands in place where that pays.
+  constexpr int64_t kFewRows = 64;
+  const bool few = rows <= kFewRows && rows > 1 && columns > 1;
+  if (!few && !(a.transposed && b.transposed)) return false;
+  // Few rows times the transpose of many: transposing the many costs more than the few and the
+  // result.
+  const bool swapped = few && b.transposed && columns > rows;
+  if (swapped) {
+    std::swap(a, b);
+    std::swap(rows, columns);
+    a.transposed = !a.transposed;
+    b.transposed = !b.transposed;
+  }
+  const PackedProduct p = {rows, columns, inner, a, b, c, c_line};
+  const GemmTile tile = tile_of(p);
+  const Parts down(rows, 1, tile.rows), across(columns, 32, tile.columns);
+  // Neighbours share the columns of b.
+  parallel_for(down.count * across.count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = down.begin(i % down.count), column = across.begin(i / down.count);
+      PackedProduct part = {down.size(i % down.count),
+                            across.size(i / down.count),
+                            inner,
+                            a.at(row, 0),
+                            b.at(0, column),
+                            nullptr,
+                            c_line};
+      if (swapped) {
+        multiply_transposed(*kernels, part, c + column * c_line + row, c_line);
+      } else {
+        part.c = c + row * c_line + column;
+        multiply(*kernels, part);
+      }
+    }
+  });
+  return true;
+}
+
+}  // namespace mica

@@ -1,0 +1,365 @@
+// After Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), for
+// vectors of 16: a block of c of up to 14 rows and 32 columns lives in 28 of the 32 registers while
+// the inner axis runs. Lines of b come as vectors, elements of a as broadcasts, which AVX-512 loads
+// at twice the rate of its multiply-adds.
+//
+// The inner axis is cut into pieces of up to 400. A piece of b is packed into strips of 32 columns,
+// which stream from L2 while 14 rows of a lie in L1. Where few rows follow, b is read in place, and
+// so are rows of a unless they would share their cache sets.
+#include "core/cpu/gemm_packed.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "core/cpu/gemm_packed_cpu.cc"
+#include "core/cpu/targets.h"
+
+#include <hwy/foreach_target.h>
+
+// After foreach_target.h, which includes this file once for each target.
+#include <hwy/cache_control.h>
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+HWY_BEFORE_NAMESPACE();
+namespace mica::HWY_NAMESPACE {
+namespace {
+
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+namespace hn = hwy::HWY_NAMESPACE;
+
+using Wide = hn::FixedTag<float, 16>;
+using Vector = hn::Vec<Wide>;
+
+constexpr int kHeight = 14;              // rows of c in registers
+constexpr int64_t kStrip = 32;           // columns of c in registers
+constexpr int64_t kDepth = 400;          // of the inner axis, at a time
+constexpr int64_t kFewRows = 48;         // for which packing b costs more than it saves
+constexpr int64_t kAhead = 8;            // how many lines ahead are fetched
+constexpr int64_t kPanel = kDepth * 16;  // floats of packed rows of a, either way
+static_assert(kPanel >= kHeight * (kDepth + 16));
+
+// The odd end keeps neighbours from sharing cache sets.
+constexpr int64_t strip_size(int64_t depth) { return depth * kStrip + 16; }
+
+// A block of c: element (i, k) of a lies at a[i * a_row + k * a_step], line k of b at b + k *
+// b_step.
+struct Block {
+  int64_t columns, depth;
+  const float* a;
+  int64_t a_row, a_step;
+  const float* b;
+  int64_t b_step;
+  float* c;
+  int64_t c_line;
+  bool accumulate;
+};
+
+template <int kVectors>
+HWY_INLINE void store_row(const Vector* sums, float* c, int64_t columns, bool accumulate) {
+  const Wide d;
+#pragma GCC unroll 2
+  for (int j = 0; j < kVectors; ++j) {
+    float* to = c + j * 16;
+    if (columns >= (j + 1) * 16) {
+      hn::StoreU(accumulate ? hn::Add(sums[j], hn::LoadU(d, to)) : sums[j], d, to);
+    } else {
+      const auto mask = hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(columns - j * 16, 0)));
+      const Vector sum = accumulate ? hn::Add(sums[j], hn::MaskedLoad(mask, d, to)) : sums[j];
+      hn::BlendedStore(sum, mask, d, to);
+    }
+  }
+}
+
+// `columns` of the kVectors * 16 in registers are stored.
+template <int kRows, int kVectors>
+void multiply_block(const Block& block) {
+  const Wide d;
+  Vector sums[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
+  }
+  const float* a = block.a;
+  const float* b = block.b;
+  for (int64_t k = 0; k < block.depth; ++k, a += block.a_step, b += block.b_step) {
+    Vector line[kVectors];
+#pragma GCC unroll 2
+    for (int j = 0; j < kVectors; ++j) {
+      line[j] = hn::LoadU(d, b + j * 16);
+      hwy::Prefetch(b + kAhead * block.b_step + j * 16);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const Vector value = hn::Set(d, a[i * block.a_row]);
+#pragma GCC unroll 2
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(value, line[j], sums[i][j]);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    store_row<kVectors>(sums[i], block.c + i * block.c_line, block.columns, block.accumulate);
+  }
+}
+
+using BlockKernel = void (*)(const Block& block);
+
+template <int kVectors>
+BlockKernel block_kernel(int64_t rows) {
+  static constexpr auto kTable = []<int... i>(std::integer_sequence<int, i...>) {
+    return std::array<BlockKernel, sizeof...(i)>{multiply_block<i + 1, kVectors>...};
+  }
+  (std::make_integer_sequence<int, kHeight>());
+  return kTable[static_cast<size_t>(rows - 1)];
+}
+
+// Copies elements, up to 15 more than `count` into `to`.
+HWY_INLINE void copy_line(const float* from, int64_t count, float* to) {
+  const Wide d;
+  int64_t i = 0;
+  for (; i + 16 <= count; i += 16) {
+    hn::StoreU(hn::LoadU(d, from + i), d, to + i);
+  }
+  if (i < count) {
+    hn::StoreU(hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(count - i)), d, from + i), d,
+               to + i);
+  }
+}
+
+// Transposes 16 x 16: at first pairs, then fours, then blocks of four.
+HWY_INLINE void transpose_block(Vector (&v)[16]) {
+  const Wide d;
+  const hn::RepartitionToWide<Wide> pairs;
+  Vector t[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = hn::InterleaveLower(d, v[i], v[i + 1]);
+    t[i + 1] = hn::InterleaveUpper(d, v[i], v[i + 1]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+#pragma GCC unroll 2
+    for (int j = 0; j < 2; ++j) {
+      const auto x = hn::BitCast(pairs, t[i + j]), y = hn::BitCast(pairs, t[i + 2 + j]);
+      v[i + 2 * j] = hn::BitCast(d, hn::InterleaveLower(pairs, x, y));
+      v[i + 2 * j + 1] = hn::BitCast(d, hn::InterleaveUpper(pairs, x, y));
+    }
+  }
+  // v[4 i + j] holds, block by block, elements j, 4 + j, 8 + j, 12 + j of lines 4 i ... 4 i + 3.
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const Vector low_even = hn::ConcatLowerLower(d, v[8 + j], v[j]);
+    const Vector low_odd = hn::ConcatLowerLower(d, v[12 + j], v[4 + j]);
+    const Vector high_even = hn::ConcatUpperUpper(d, v[8 + j], v[j]);
+    const Vector high_odd = hn::ConcatUpperUpper(d, v[12 + j], v[4 + j]);
+    t[j] = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(low_odd), low_even);
+    t[4 + j] = hn::OddEvenBlocks(low_odd, hn::SwapAdjacentBlocks(low_even));
+    t[8 + j] = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(high_odd), high_even);
+    t[12 + j] = hn::OddEvenBlocks(high_odd, hn::SwapAdjacentBlocks(high_even));
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; ++i) v[i] = t[i];
+}
+
+// Element (i, j) of a matrix of lines from `from` goes to to[j * to_line + i], for up to 16 lines;
+// the elements up to the 16th are zero.
+void transpose_lines(const float* from, int64_t line, int64_t lines, int64_t count, float* to,
+                     int64_t to_line) {
+  const Wide d;
+  for (int64_t k = 0; k < count; k += 16) {
+    const int64_t width = std::min<int64_t>(16, count - k);
+    const auto mask = hn::FirstN(d, static_cast<size_t>(width));
+    Vector v[16];
+    if (lines == 16 && width == 16) {
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i) v[i] = hn::LoadU(d, from + i * line + k);
+    } else {
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i) {
+        v[i] = i < lines ? hn::MaskedLoad(mask, d, from + i * line + k) : hn::Zero(d);
+      }
+    }
+    transpose_block(v);
+    if (width == 16) {
+#pragma GCC unroll 16
+      for (int i = 0; i < 16; ++i) hn::Store(v[i], d, to + (k + i) * to_line);
+    } else {
+      for (int i = 0; i < width; ++i) hn::Store(v[i], d, to + (k + i) * to_line);
+    }
+  }
+}
+
+// How wide a strip of `columns` is in memory.
+int64_t strip_width(int64_t columns) { return columns > 16 ? kStrip : 16; }
+
+void pack_b(const MatrixView<float>& b, int64_t columns, int64_t depth, float* to) {
+  const int64_t size = strip_size(depth);
+  if (b.transposed) {
+    for (int64_t j = 0; j < columns; j += 16) {
+      const int64_t strip = j / kStrip, width = strip_width(columns - strip * kStrip);
+      transpose_lines(b.data + j * b.line, b.line, std::min<int64_t>(16, columns - j), depth,
+                      to + strip * size + j % kStrip, width);
+    }
+    return;
+  }
+  const Wide d;
+  const int64_t whole = columns / kStrip * kStrip, width = strip_width(columns - whole);
+  const float* from = b.data;
+  for (int64_t k = 0; k < depth; ++k, from += b.line) {
+    // Lines lie far apart, on different pages: no prefetcher of the machine sees the next one.
+    const float* next = from + (k + kAhead < depth ? kAhead * b.line : 0);
+    float* strip = to + k * kStrip;
+    for (int64_t j = 0; j < whole; j += kStrip, strip += size) {
+      hwy::Prefetch(next + j);
+      hwy::Prefetch(next + j + 16);
+      const Vector left = hn::LoadU(d, from + j), right = hn::LoadU(d, from + j + 16);
+      hn::Store(left, d, strip);
+      hn::Store(right, d, strip + 16);
+    }
+    if (whole < columns) {
+      copy_line(from + whole, columns - whole, to + whole / kStrip * size + k * width);
+    }
+  }
+}
+
+// Rows of a as the kernel reads them.
+struct Panel {
+  const float* data;
+  int64_t row, step;
+};
+
+Panel panel_of(const MatrixView<float>& a, int64_t rows, int64_t depth, float* scratch) {
+  if (a.transposed) {
+    const Wide d;
+    const auto mask = hn::FirstN(d, static_cast<size_t>(rows));
+    for (int64_t k = 0; k < depth; ++k) {
+      hn::Store(hn::MaskedLoad(mask, d, a.data + k * a.line), d, scratch + k * 16);
+    }
+    return {scratch, 1, 16};
+  }
+  // 512 floats are half the span of L1's sets: rows so far apart would evict each other.
+  if (a.line % 512 != 0) return {a.data, a.line, 1};
+  constexpr int64_t kRow = kDepth + 16;
+  for (int64_t i = 0; i < rows; ++i) copy_line(a.data + i * a.line, depth, scratch + i * kRow);
+  return {scratch, kRow, 1};
+}
+
+// Fetches a part of the rows of a into L2: part `part` of `parts`. Inlined by force: GCC drops
+// calls of functions that do nothing else.
+HWY_INLINE void fetch_panel(const MatrixView<float>& a, int64_t rows, int64_t depth, int64_t part,
+                            int64_t parts) {
+  const int64_t across = a.transposed ? 1 : (depth + 15) / 16;
+  const int64_t lines = a.transposed ? depth : rows * across;
+  // Rows of a transposed panel are part of a line of the cache, whose start the one before it read.
+  const float* from = a.data + (a.transposed ? rows - 1 : 0);
+  for (int64_t i = part * lines / parts; i < (part + 1) * lines / parts; ++i) {
+    __builtin_prefetch(from + i / across * a.line + i % across * 16, 0, 2);
+  }
+}
+
+void store_transposed(const float* from, int64_t line, int64_t rows, int64_t columns, float* to,
+                      int64_t to_line) {
+  const Wide d;
+  for (int64_t i = 0; i < rows; i += 16) {
+    const auto mask = hn::FirstN(d, static_cast<size_t>(std::min<int64_t>(16, rows - i)));
+    for (int64_t j = 0; j < columns; j += 16) {
+      Vector v[16];
+#pragma GCC unroll 16
+      for (int64_t k = 0; k < 16; ++k) {
+        v[k] = i + k < rows ? hn::LoadU(d, from + (i + k) * line + j) : hn::Zero(d);
+      }
+      transpose_block(v);
+      const int64_t lines = std::min<int64_t>(16, columns - j);
+      for (int64_t k = 0; k < lines; ++k) {
+        hn::BlendedStore(v[k], mask, d, to + (j + k) * to_line + i);
+      }
+    }
+  }
+}
+
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// An axis in nearly equal parts of at most `most`.
+struct Parts {
+  int64_t length, count;
+
+  Parts(int64_t length, int64_t most) : length(length), count(ceil_div(length, most)) {}
+  int64_t begin(int64_t part) const { return part * length / count; }
+  int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
+};
+
+size_t scratch_floats(int64_t columns, int64_t inner) {
+  return static_cast<size_t>(kPanel +
+                             ceil_div(columns, kStrip) * strip_size(std::min(inner, kDepth)));
+}
+
+// One piece of the inner axis.
+void multiply_piece(const PackedProduct& p, int64_t k, int64_t depth, float* scratch) {
+  float* packed = scratch + kPanel;
+  const bool in_place = p.rows <= kFewRows && !p.b.transposed;
+  // In place, whole strips only: the last one is packed.
+  const int64_t placed = in_place ? p.columns / kStrip * kStrip : 0;
+  pack_b(p.b.at(k, placed), p.columns - placed, depth, packed);
+  const Parts blocks(p.rows, kHeight);
+  const int64_t strips = ceil_div(p.columns, kStrip);
+  for (int64_t i = 0; i < blocks.count; ++i) {
+    const int64_t row = blocks.begin(i), rows = blocks.size(i);
+    const Panel panel = panel_of(p.a.at(row, k), rows, depth, scratch);
+    for (int64_t j = 0; j < strips; ++j) {
+      if (i + 1 < blocks.count) {
+        fetch_panel(p.a.at(row + rows, k), blocks.size(i + 1), depth, j, strips);
+      }
+      const int64_t column = j * kStrip, columns = std::min(kStrip, p.columns - column);
+      Block block = {columns,    depth,   panel.data, panel.row,
+                     panel.step, nullptr, 0,          p.c + row * p.c_line + column,
+                     p.c_line,   k > 0};
+      if (column < placed) {
+        block.b = p.b.at(k, column).data;
+        block.b_step = p.b.line;
+      } else {
+        block.b = packed + (column - placed) / kStrip * strip_size(depth);
+        block.b_step = strip_width(columns);
+      }
+      (columns > 16 ? block_kernel<2>(rows) : block_kernel<1>(rows))(block);
+    }
+  }
+}
+
+void multiply(const PackedProduct& p, float* scratch) {
+  const Parts pieces(p.inner, kDepth);
+  for (int64_t i = 0; i < pieces.count; ++i) {
+    multiply_piece(p, pieces.begin(i), pieces.size(i), scratch);
+  }
+}
+
+const PackedKernels* kernels() {
+  static constexpr PackedKernels kKernels = {scratch_floats, multiply, store_transposed};
+  return &kKernels;
+}
+#else
+const PackedKernels* kernels() { return nullptr; }
+#endif
+
+}  // namespace
+}  // namespace mica::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace mica {
+namespace {
+
+HWY_EXPORT(kernels);
+
+}  // namespace
+
+const PackedKernels* packed_kernels() {
+  static const PackedKernels* best = HWY_DYNAMIC_DISPATCH(kernels)();
+  return best;
+}
+
+}  // namespace mica
+
+#endif  // HWY_ONCE
