@@ -37,30 +37,72 @@ double inside(const ConvGeometry& g, int axis) {
 
 enum class Way { kDnnl, kLanes, kWinograd };
 
-// The fastest, as times on one thread of a Zen 4 would have it. oneDNN and an image per lane both
-// run near 110 GFLOP/s on what they cannot avoid. oneDNN fills `results` channels up to blocks of
-// 16, skips rows of padding but not columns, and is slow where few numbers make a sum (`depth`);
-// lanes are filled up to 16 images, and all arrays are transposed on the way in and out.
-Way best_way(const ConvGeometry& g, int64_t results, int64_t depth, double lanes_rate,
-             double winograd) {
-  const double rows = inside(g, 0), columns = inside(g, 1);
+// What oneDNN takes on one core at `rate` operations a second: blocks of 16 `results` channels are
+// filled up, rows of padding skipped but not columns, and sums of few numbers (`depth`) are slow.
+double dnnl_seconds(const ConvGeometry& g, int64_t results, int64_t depth, double rate) {
   const double fill = double((results + 15) / 16 * 16) / double(results);
+  return g.flops() * inside(g, 0) * fill * (1 + 8 / double(depth)) / rate;
+}
+
+// The fastest, as times on one thread of a Zen 4 would have it. oneDNN and an image per lane both
+// run near 110 GFLOP/s on what they cannot avoid. Lanes are filled up to 16 images, and all arrays
+// are transposed on the way in and out.
+struct Choice {
+  Way way;
+  double seconds;
+};
+Choice best_way(const ConvGeometry& g, int64_t results, int64_t depth, double lanes_rate,
+                double winograd) {
+  const double rows = inside(g, 0), columns = inside(g, 1);
   const double images = double((g.batch + 15) / 16 * 16) / double(g.batch);
-  const double dnnl = g.flops() * rows * fill * (1 + 8 / double(depth)) / 110e9;
+  const double dnnl = dnnl_seconds(g, results, depth, 110e9);
   const double lanes = images * (g.flops() * rows * columns / lanes_rate +
                                  double(g.input_size() + g.output_size()) * 0.4e-9);
-  if (winograd < 0.95 * std::min(dnnl, lanes)) return Way::kWinograd;
-  return lanes < dnnl ? Way::kLanes : Way::kDnnl;
+  if (winograd < 0.95 * std::min(dnnl, lanes)) return {Way::kWinograd, winograd};
+  return lanes < dnnl ? Choice{Way::kLanes, lanes} : Choice{Way::kDnnl, dnnl};
+}
+
+// The three products: what best_way says of each in float32.
+Choice forward_way(const ConvGeometry& g) {
+  return best_way(g, g.out_channels, g.taps(), 112e9, conv_winograd_seconds(g));
+}
+Choice input_way(const ConvGeometry& g) {
+  const int64_t depth = g.taps() / g.channels * g.out_channels;
+  const double winograd = turns(g) ? conv_winograd_seconds(turned(g)) : HUGE_VAL;
+  return best_way(g, g.channels, depth, 112e9, winograd);
+}
+Choice weight_way(const ConvGeometry& g) {
+  return best_way(g, g.out_channels, g.taps(), 95e9, 1.1 * conv_winograd_seconds(g));
+}
+
+// Whether oneDNN's bfloat16 at `rate` beats float32 and the conversions to it and back. Winograd in
+// float32 does a sixth of the multiplications, which is more than bfloat16 saves.
+bool short_pays(const ConvGeometry& g, int64_t results, double rate, const Choice& wide) {
+  const auto elements = double(g.input_size() + g.output_size());
+  const double seconds = dnnl_seconds(g, results, g.taps(), rate) + 0.4e-9 * elements;
+  return g.options.groups == 1 && seconds < wide.seconds + 0.1e-9 * elements;
+}
+
+constexpr bool is_short(const Operand& x) { return x.dtype == Dtype::kBfloat16; }
+
+// Calls dnnl(inputs, output) with the bfloat16 arrays.
+template <class Run>
+bool run_short(Inputs in, const Operand& out, Run&& dnnl) {
+  return dnnl(in[0].as<const bfloat16_t>(), in[1].as<const bfloat16_t>(), out.as<bfloat16_t>());
 }
 
 void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(in[0].shape, in[1].shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
+  if (is_short(out[0]) && short_pays(g, g.out_channels, 205e9, forward_way(g)) &&
+      run_short(in, out[0], [&](auto... data) { return conv_dnnl(g, data...); })) {
+    return;
+  }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* y) {
     if (conv_depthwise(g, from[0], from[1], y)) return;
     if constexpr (std::is_same_v<T, float>) {
       if (conv_grouped(g, from[0], from[1], y)) return;
-      const Way way = best_way(g, g.out_channels, g.taps(), 112e9, conv_winograd_seconds(g));
+      const Way way = forward_way(g).way;
       if (way == Way::kWinograd && conv_winograd(g, from[0], from[1], y)) return;
       if (way == Way::kLanes && conv_lanes(g, from[0], from[1], y)) return;
       if (conv_dnnl(g, from[0], from[1], y)) return;
@@ -72,13 +114,15 @@ void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
 void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(op.input_shape, in[1].shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
+  if (is_short(out[0]) && short_pays(g, g.channels, 190e9, input_way(g)) &&
+      run_short(in, out[0], [&](auto... data) { return conv_input_dnnl(g, data...); })) {
+    return;
+  }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
     if (conv_input_depthwise(g, from[0], from[1], dx)) return;
     if constexpr (std::is_same_v<T, float>) {
       if (conv_input_grouped(g, from[0], from[1], dx)) return;
-      const int64_t depth = g.taps() / g.channels * g.out_channels;
-      const double winograd = turns(g) ? conv_winograd_seconds(turned(g)) : HUGE_VAL;
-      const Way way = best_way(g, g.channels, depth, 112e9, winograd);
+      const Way way = input_way(g).way;
       if (way == Way::kWinograd && conv_input_winograd(g, from[0], from[1], dx)) return;
       if (way == Way::kLanes && conv_input_lanes(g, from[0], from[1], dx)) return;
       if (conv_input_dnnl(g, from[0], from[1], dx)) return;
@@ -90,12 +134,15 @@ void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
 void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(in[0].shape, op.weight_shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
+  if (is_short(out[0]) && short_pays(g, g.out_channels, 120e9, weight_way(g)) &&
+      run_short(in, out[0], [&](auto... data) { return conv_weight_dnnl(g, data...); })) {
+    return;
+  }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dweight) {
     if (conv_weight_depthwise(g, from[0], from[1], dweight)) return;
     if constexpr (std::is_same_v<T, float>) {
       if (conv_weight_grouped(g, from[0], from[1], dweight)) return;
-      const double winograd = 1.1 * conv_winograd_seconds(g);
-      const Way way = best_way(g, g.out_channels, g.taps(), 95e9, winograd);
+      const Way way = weight_way(g).way;
       if (way == Way::kWinograd && conv_weight_winograd(g, from[0], from[1], dweight)) return;
       if (way == Way::kLanes && conv_weight_lanes(g, from[0], from[1], dweight)) return;
       if (conv_weight_dnnl(g, from[0], from[1], dweight)) return;

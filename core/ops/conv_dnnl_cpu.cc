@@ -8,9 +8,18 @@
 
 namespace mica {
 
-bool conv_dnnl(const ConvGeometry&, const float*, const float*, float*) { return false; }
-bool conv_input_dnnl(const ConvGeometry&, const float*, const float*, float*) { return false; }
-bool conv_weight_dnnl(const ConvGeometry&, const float*, const float*, float*) { return false; }
+template <class T>
+bool conv_dnnl(const ConvGeometry&, const T*, const T*, T*) {
+  return false;
+}
+template <class T>
+bool conv_input_dnnl(const ConvGeometry&, const T*, const T*, T*) {
+  return false;
+}
+template <class T>
+bool conv_weight_dnnl(const ConvGeometry&, const T*, const T*, T*) {
+  return false;
+}
 
 }  // namespace mica
 
@@ -23,6 +32,7 @@ bool conv_weight_dnnl(const ConvGeometry&, const float*, const float*, float*) {
 #include <unordered_map>
 #include <vector>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/library_threads.h"
 #include "core/runtime/buffer.h"
 
@@ -44,8 +54,19 @@ dnnl::stream& this_thread_stream() {
   return stream;
 }
 
-memory::desc plain(const memory::dims& dims, Tag tag) {
-  return memory::desc(dims, memory::data_type::f32, tag);
+using Type = memory::data_type;
+template <class T>
+constexpr Type kType = std::is_same_v<T, float> ? Type::f32 : Type::bf16;
+
+// oneDNN computes in bfloat16 on other machines too, slower than in float32.
+template <class T>
+bool has_instructions() {
+  static const bool has = [] {
+    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+    const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    return std::is_same_v<T, float> || (isa & wanted) == wanted;
+  }();
+  return has;
 }
 
 // One convolution over a chunk of the batch, with its descriptors.
@@ -61,7 +82,7 @@ struct Descriptors {
   memory::dims stride, dilation, low, high;
   memory::desc image, result, weight, plain_weight;
 
-  explicit Descriptors(const ConvGeometry& g) {
+  Descriptors(const ConvGeometry& g, Pass pass, Type type) {
     const Conv2dOptions& o = g.options;
     stride = {o.stride[0], o.stride[1]};
     dilation = {o.dilation[0] - 1, o.dilation[1] - 1};
@@ -72,14 +93,16 @@ struct Descriptors {
     };
     high = {rest(0, g.out_height, g.kernel_height, g.height),
             rest(1, g.out_width, g.kernel_width, g.width)};
-    image = plain({g.batch, g.channels, g.height, g.width}, Tag::nhwc);
-    result = plain({g.batch, g.out_channels, g.out_height, g.out_width}, Tag::nhwc);
+    image = memory::desc({g.batch, g.channels, g.height, g.width}, type, Tag::nhwc);
+    result = memory::desc({g.batch, g.out_channels, g.out_height, g.out_width}, type, Tag::nhwc);
     const int64_t inputs = g.channels / o.groups, outputs = g.out_channels / o.groups;
     const memory::dims grouped = {o.groups, outputs, inputs, g.kernel_height, g.kernel_width};
     const memory::dims single = {outputs, inputs, g.kernel_height, g.kernel_width};
     const memory::dims& dims = o.groups > 1 ? grouped : single;
-    plain_weight = plain(dims, o.groups > 1 ? Tag::gohwi : Tag::ohwi);
-    weight = plain(dims, Tag::any);
+    // Gradients of weights are added up in float32.
+    const Type of_weight = pass == Pass::kWeight ? Type::f32 : type;
+    plain_weight = memory::desc(dims, of_weight, o.groups > 1 ? Tag::gohwi : Tag::ohwi);
+    weight = memory::desc(dims, of_weight, Tag::any);
   }
 };
 
@@ -94,15 +117,17 @@ dnnl::reorder make_reorder(const memory::desc& from, const memory::desc& to) {
       dnnl::reorder::primitive_desc(cpu_engine(), from, cpu_engine(), to, own_scratchpad()));
 }
 
-std::shared_ptr<const Convolution> create(const ConvGeometry& g, Pass pass) {
+std::shared_ptr<const Convolution> create(const ConvGeometry& g, Pass pass, Type type) {
   use_one_library_thread();
-  const Descriptors d(g);
+  const Descriptors d(g, pass, type);
+  // The forward pass that the gradients are of, as a hint.
+  const Descriptors hint(g, Pass::kForward, type);
   const dnnl::engine& engine = cpu_engine();
   const auto direct = dnnl::algorithm::convolution_direct;
   const auto attributes = own_scratchpad();
   const dnnl::convolution_forward::primitive_desc forward(
-      {dnnl::prop_kind::forward_training, direct, d.image, d.weight, d.result, d.stride, d.dilation,
-       d.low, d.high},
+      {dnnl::prop_kind::forward_training, direct, hint.image, hint.weight, hint.result, d.stride,
+       d.dilation, d.low, d.high},
       attributes, engine);
   auto made = std::make_shared<Convolution>();
   made->image = d.image;
@@ -136,28 +161,30 @@ std::shared_ptr<const Convolution> create(const ConvGeometry& g, Pass pass) {
 
 struct Key {
   Pass pass;
+  Type type;
   ConvGeometry geometry;
   friend bool operator==(const Key&, const Key&) = default;
 };
 struct KeyHash {
   size_t operator()(const Key& key) const {
-    return hash_fields(key.geometry) * 3 + static_cast<size_t>(key.pass);
+    return hash_fields(key.geometry) * 6 + static_cast<size_t>(key.pass) * 2 +
+           (key.type == Type::f32);
   }
 };
 
 // Null where oneDNN has no implementation.
-std::shared_ptr<const Convolution> find(const ConvGeometry& geometry, Pass pass) {
+std::shared_ptr<const Convolution> find(const ConvGeometry& geometry, Pass pass, Type type) {
   constexpr size_t kMostPrimitives = 512;
   static std::mutex mutex;
   static auto& cache =
       *std::make_unique<std::unordered_map<Key, std::shared_ptr<const Convolution>, KeyHash> >()
            .release();
-  const Key key = {pass, geometry};
+  const Key key = {pass, type, geometry};
   const std::lock_guard lock(mutex);
   if (const auto found = cache.find(key); found != cache.end()) return found->second;
   std::shared_ptr<const Convolution> made;
   try {
-    made = create(geometry, pass);
+    made = create(geometry, pass, type);
   } catch (const dnnl::error&) {
   }
   if (cache.size() >= kMostPrimitives) cache.clear();
@@ -168,12 +195,12 @@ std::shared_ptr<const Convolution> find(const ConvGeometry& geometry, Pass pass)
 float* floats(const Buffer& buffer) { return reinterpret_cast<float*>(buffer.data()); }
 
 // REQUIRES: dnnl only reads through `data` where it is const.
-memory bind(const memory::desc& desc, const float* data) {
-  return memory(desc, cpu_engine(), const_cast<float*>(data));
+memory bind(const memory::desc& desc, const void* data) {
+  return memory(desc, cpu_engine(), const_cast<void*>(data));
 }
 
-void reorder(const dnnl::reorder& primitive, const memory::desc& from, const float* source,
-             const memory::desc& to, float* target) {
+void reorder(const dnnl::reorder& primitive, const memory::desc& from, const void* source,
+             const memory::desc& to, void* target) {
   const memory in = bind(from, source), out = bind(to, target);
   primitive.execute(this_thread_stream(), {{DNNL_ARG_FROM, in}, {DNNL_ARG_TO, out}});
 }
@@ -198,13 +225,13 @@ struct Chunks {
   int64_t images;
   std::shared_ptr<const Convolution> whole, last;
 
-  Chunks(ConvGeometry g, Pass pass) : images(images_per_task(g, pass)) {
+  Chunks(ConvGeometry g, Pass pass, Type type) : images(images_per_task(g, pass)) {
     const int64_t rest = g.batch % images;
     g.batch = images;
-    whole = last = find(g, pass);
+    whole = last = find(g, pass, type);
     if (rest == 0 || whole == nullptr) return;
     g.batch = rest;
-    last = find(g, pass);
+    last = find(g, pass, type);
     // One layout of the weight serves both.
     if (last != nullptr && last->weight != whole->weight) last = nullptr;
   }
@@ -215,12 +242,13 @@ struct Chunks {
 };
 
 // The weight in the layout that the primitive wants; `memory` keeps it.
-const float* blocked_weight(const Convolution& c, const float* weight, Buffer& memory) {
+template <class T>
+const T* blocked_weight(const Convolution& c, const T* weight, Buffer& memory) {
   if (!c.reorders()) return weight;
   memory = Buffer::allocate(c.weight.get_size());
   use_one_library_thread();
-  reorder(c.to_blocked, c.plain_weight, weight, c.weight, floats(memory));
-  return floats(memory);
+  reorder(c.to_blocked, c.plain_weight, weight, c.weight, memory.data());
+  return reinterpret_cast<const T*>(memory.data());
 }
 
 int64_t image_size(const ConvGeometry& g) { return g.height * g.width * g.channels; }
@@ -252,8 +280,8 @@ struct RowPiece {
   }
 };
 
-bool conv_by_rows(const ConvGeometry& g, int64_t rows, const float* x, const float* weight,
-                  float* y) {
+template <class T>
+bool conv_by_rows(const ConvGeometry& g, int64_t rows, const T* x, const T* weight, T* y) {
   const int64_t pieces = (g.out_height + rows - 1) / rows;
   const auto piece_of = [&](int64_t i) {
     return RowPiece(g, i * rows, std::min(g.out_height, (i + 1) * rows));
@@ -262,15 +290,15 @@ bool conv_by_rows(const ConvGeometry& g, int64_t rows, const float* x, const flo
   for (int64_t i = 0; i < pieces; ++i) {
     const ConvGeometry piece = piece_of(i).geometry;
     if (piece.options.padding[0] < 0) return false;  // it sees nothing but padding below
-    found.push_back(find(piece, Pass::kForward));
+    found.push_back(find(piece, Pass::kForward, kType<T>));
     if (found[i] == nullptr || found[i]->weight != found[0]->weight) return false;
   }
   Buffer memory;
-  const float* blocked = blocked_weight(*found[0], weight, memory);
+  const T* blocked = blocked_weight(*found[0], weight, memory);
   parallel_for(g.batch * pieces, 1, [&](int64_t task, int64_t) {
     const int64_t image = task / pieces, i = task % pieces;
-    const float* from = x + image * image_size(g) + piece_of(i).first_input * g.width * g.channels;
-    float* to = y + image * result_size(g) + i * rows * g.out_width * g.out_channels;
+    const T* from = x + image * image_size(g) + piece_of(i).first_input * g.width * g.channels;
+    T* to = y + image * result_size(g) + i * rows * g.out_width * g.out_channels;
     execute(*found[i], {{DNNL_ARG_SRC, bind(found[i]->image, from)},
                         {DNNL_ARG_WEIGHTS, bind(found[i]->weight, blocked)},
                         {DNNL_ARG_DST, bind(found[i]->result, to)}});
@@ -280,13 +308,15 @@ bool conv_by_rows(const ConvGeometry& g, int64_t rows, const float* x, const flo
 
 }  // namespace
 
-bool conv_dnnl(const ConvGeometry& g, const float* x, const float* weight, float* y) {
+template <class T>
+bool conv_dnnl(const ConvGeometry& g, const T* x, const T* weight, T* y) {
+  if (!has_instructions<T>()) return false;
   const int64_t rows = rows_per_task(g);
   if (rows < g.out_height && conv_by_rows(g, rows, x, weight, y)) return true;
-  const Chunks chunks(g, Pass::kForward);
+  const Chunks chunks(g, Pass::kForward, kType<T>);
   if (!chunks.usable()) return false;
   Buffer memory;
-  const float* blocked = blocked_weight(*chunks.whole, weight, memory);
+  const T* blocked = blocked_weight(*chunks.whole, weight, memory);
   parallel_for(g.batch, chunks.images, [&](int64_t begin, int64_t end) {
     const Convolution& c = chunks.of(begin, end);
     execute(c, {{DNNL_ARG_SRC, bind(c.image, x + begin * image_size(g))},
@@ -296,12 +326,13 @@ bool conv_dnnl(const ConvGeometry& g, const float* x, const float* weight, float
   return true;
 }
 
-bool conv_input_dnnl(const ConvGeometry& g, const float* cotangent, const float* weight,
-                     float* dx) {
-  const Chunks chunks(g, Pass::kInput);
+template <class T>
+bool conv_input_dnnl(const ConvGeometry& g, const T* cotangent, const T* weight, T* dx) {
+  if (!has_instructions<T>()) return false;
+  const Chunks chunks(g, Pass::kInput, kType<T>);
   if (!chunks.usable()) return false;
   Buffer memory;
-  const float* blocked = blocked_weight(*chunks.whole, weight, memory);
+  const T* blocked = blocked_weight(*chunks.whole, weight, memory);
   parallel_for(g.batch, chunks.images, [&](int64_t begin, int64_t end) {
     const Convolution& c = chunks.of(begin, end);
     execute(c, {{DNNL_ARG_DIFF_DST, bind(c.result, cotangent + begin * result_size(g))},
@@ -311,9 +342,10 @@ bool conv_input_dnnl(const ConvGeometry& g, const float* cotangent, const float*
   return true;
 }
 
-bool conv_weight_dnnl(const ConvGeometry& g, const float* x, const float* cotangent,
-                      float* dweight) {
-  const Chunks chunks(g, Pass::kWeight);
+template <class T>
+bool conv_weight_dnnl(const ConvGeometry& g, const T* x, const T* cotangent, T* dweight) {
+  if (!has_instructions<T>()) return false;
+  const Chunks chunks(g, Pass::kWeight, kType<T>);
   if (!chunks.usable()) return false;
   const int64_t count = (g.batch + chunks.images - 1) / chunks.images;
   const auto size = static_cast<int64_t>(chunks.whole->weight.get_size() / sizeof(float));
@@ -327,13 +359,30 @@ bool conv_weight_dnnl(const ConvGeometry& g, const float* x, const float* cotang
                 {DNNL_ARG_DIFF_WEIGHTS, bind(c.weight, out)}});
   });
   const Convolution& c = *chunks.whole;
-  float* total = c.reorders() ? partial + count * size : dweight;
+  float* total = partial + count * size;
   sum_parts(partial, count, size, total);
   use_one_library_thread();
-  if (c.reorders()) reorder(c.to_plain, c.weight, total, c.plain_weight, dweight);
+  if (c.reorders()) {
+    // The parts are no longer needed.
+    reorder(c.to_plain, c.weight, total, c.plain_weight, partial);
+    total = partial;
+  }
+  convert_by_float(total, g.weight_size(), dweight);
   return true;
 }
 
 }  // namespace mica
 
 #endif  // MICA_WITH_DNNL
+
+namespace mica {
+
+#define MICA_CONV(T)                                                          \
+  template bool conv_dnnl(const ConvGeometry&, const T*, const T*, T*);       \
+  template bool conv_input_dnnl(const ConvGeometry&, const T*, const T*, T*); \
+  template bool conv_weight_dnnl(const ConvGeometry&, const T*, const T*, T*);
+MICA_CONV(float)
+MICA_CONV(bfloat16_t)
+#undef MICA_CONV
+
+}  // namespace mica

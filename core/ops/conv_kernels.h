@@ -50,12 +50,14 @@ template <class T>
 bool conv_weight_depthwise(const ConvGeometry& geometry, const T* x, const T* cotangent,
                            T* dweight);
 
-/// False, with nothing done, where oneDNN is not built in or has no code for this geometry.
-bool conv_dnnl(const ConvGeometry& geometry, const float* x, const float* weight, float* y);
-bool conv_input_dnnl(const ConvGeometry& geometry, const float* cotangent, const float* weight,
-                     float* dx);
-bool conv_weight_dnnl(const ConvGeometry& geometry, const float* x, const float* cotangent,
-                      float* dweight);
+/// False, with nothing done, where oneDNN is not built in, has no code for this geometry or the
+/// machine no instructions for T, which is float or bfloat16_t. Sums are of float32.
+template <class T>
+bool conv_dnnl(const ConvGeometry& geometry, const T* x, const T* weight, T* y);
+template <class T>
+bool conv_input_dnnl(const ConvGeometry& geometry, const T* cotangent, const T* weight, T* dx);
+template <class T>
+bool conv_weight_dnnl(const ConvGeometry& geometry, const T* x, const T* cotangent, T* dweight);
 
 /// The same with an image per SIMD lane; false where that is not possible.
 bool conv_lanes(const ConvGeometry& geometry, const float* x, const float* weight, float* y);

@@ -56,8 +56,11 @@ struct Tiles {
     const int64_t line = point_count() * (padded(g.channels) + padded(g.out_channels));
     const bool large = weight_size() > kLargeWeight;
     const int64_t most = std::clamp<int64_t>(kFloats / line, large ? 96 : 24, 96);
-    rows_per_task =
-        std::clamp<int64_t>(most / across, 1, large ? (rows() + 3) / 4 : (rows() + 7) / 8);
+    const int64_t fewest = large ? 4 : 8;
+    rows_per_task = std::clamp<int64_t>(most / across, 1, (rows() + fewest - 1) / fewest);
+    // An even number of equal tasks: two cores have the same to do.
+    const int64_t tasks = (rows() + rows_per_task - 1) / rows_per_task;
+    rows_per_task = (rows() + (tasks + 1) / 2 * 2 - 1) / ((tasks + 1) / 2 * 2);
   }
   int64_t rows() const { return g.batch * down; }
   int64_t tiles_per_task() const { return rows_per_task * across; }

@@ -159,8 +159,50 @@ TEST(Conv2d, DnnlEqualsIm2col) {
   GTEST_SKIP() << "built without oneDNN";
 #endif
   for (const Case& c : kCases) {
-    EXPECT_EQ(expect_equals_im2col(c, conv_dnnl, conv_input_dnnl, conv_weight_dnnl), 3);
+    EXPECT_EQ(
+        expect_equals_im2col(c, conv_dnnl<float>, conv_input_dnnl<float>, conv_weight_dnnl<float>),
+        3);
   }
+}
+
+// Products of bfloat16 are exact in float32, so only the results' rounding is left.
+TEST(Conv2d, ShortDnnlEqualsIm2col) {
+  const auto shortened = [](const std::vector<float>& x) {
+    return std::vector<bfloat16_t>(x.begin(), x.end());
+  };
+  const auto widened = [](const std::vector<bfloat16_t>& x) {
+    return std::vector<float>(x.begin(), x.end());
+  };
+  int done = 0;
+  for (const Case& c : kCases) {
+    const ConvGeometry g = ConvGeometry::of(c.x, c.weight, c.options);
+    SCOPED_TRACE(print_fields(g));
+    const auto x = shortened(floats(g.input_size(), 1)), w = shortened(floats(g.weight_size(), 2));
+    const auto dy = shortened(floats(g.output_size(), 3));
+    const auto compare = [&](size_t size, auto&& tested, auto&& oracle) {
+      std::vector<bfloat16_t> got(size, bfloat16_t(7.0f));
+      std::vector<float> want(size);
+      if (!tested(got.data())) return;
+      oracle(want.data());
+      for (size_t i = 0; i < size; ++i) {
+        const auto value = static_cast<float>(got[i]);
+        ASSERT_NEAR(value, want[i], 1e-3f + std::abs(want[i]) / 256) << "element " << i;
+      }
+      ++done;
+    };
+    const std::vector<float> wx = widened(x), ww = widened(w), wdy = widened(dy);
+    compare(
+        dy.size(), [&](bfloat16_t* y) { return conv_dnnl(g, x.data(), w.data(), y); },
+        [&](float* y) { conv_im2col(g, wx.data(), ww.data(), y); });
+    compare(
+        x.size(), [&](bfloat16_t* dx) { return conv_input_dnnl(g, dy.data(), w.data(), dx); },
+        [&](float* dx) { conv_input_im2col(g, wdy.data(), ww.data(), dx); });
+    compare(
+        w.size(), [&](bfloat16_t* dw) { return conv_weight_dnnl(g, x.data(), dy.data(), dw); },
+        [&](float* dw) { conv_weight_im2col(g, wx.data(), wdy.data(), dw); });
+  }
+  if (done == 0) GTEST_SKIP() << "this machine has no instructions for bfloat16";
+  EXPECT_GE(done, 40);
 }
 
 TEST(Conv2d, GroupsEqualIm2col) {
