@@ -75,12 +75,13 @@ Choice weight_way(const ConvGeometry& g) {
   return best_way(g, g.out_channels, g.taps(), 95e9, 1.1 * conv_winograd_seconds(g));
 }
 
-// Whether oneDNN's bfloat16 at `rate` beats float32 and the conversions to it and back. Winograd in
-// float32 does a sixth of the multiplications, which is more than bfloat16 saves.
-bool short_pays(const ConvGeometry& g, int64_t results, double rate, const Choice& wide) {
-  const auto elements = double(g.input_size() + g.output_size());
-  const double seconds = dnnl_seconds(g, results, g.taps(), rate) + 0.4e-9 * elements;
-  return g.options.groups == 1 && seconds < wide.seconds + 0.1e-9 * elements;
+// Whether oneDNN's bfloat16, which takes `seconds` and writes `written` pixels' channels, beats
+// float32 and the conversions to it and back. Winograd in float32 does a sixth of the
+// multiplications, which is more than bfloat16 saves.
+bool short_pays(const ConvGeometry& g, double seconds, int64_t written, const Choice& wide) {
+  const auto converted = double(g.input_size() + g.output_size());
+  return g.options.groups == 1 &&
+         seconds + 0.4e-9 * double(written) < wide.seconds + 0.1e-9 * converted;
 }
 
 constexpr bool is_short(const Operand& x) { return x.dtype == Dtype::kBfloat16; }
@@ -94,7 +95,9 @@ bool run_short(Inputs in, const Operand& out, Run&& dnnl) {
 void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(in[0].shape, in[1].shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
-  if (is_short(out[0]) && short_pays(g, g.out_channels, 205e9, forward_way(g)) &&
+  if (is_short(out[0]) &&
+      short_pays(g, dnnl_seconds(g, g.out_channels, g.taps(), 205e9), g.output_size(),
+                 forward_way(g)) &&
       run_short(in, out[0], [&](auto... data) { return conv_dnnl(g, data...); })) {
     return;
   }
@@ -114,7 +117,8 @@ void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
 void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(op.input_shape, in[1].shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
-  if (is_short(out[0]) && short_pays(g, g.channels, 190e9, input_way(g)) &&
+  if (is_short(out[0]) &&
+      short_pays(g, dnnl_seconds(g, g.channels, g.taps(), 190e9), g.input_size(), input_way(g)) &&
       run_short(in, out[0], [&](auto... data) { return conv_input_dnnl(g, data...); })) {
     return;
   }
@@ -134,7 +138,9 @@ void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
 void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
   const ConvGeometry g = ConvGeometry::of(in[0].shape, op.weight_shape, op.options);
   if (is_empty(g)) return fill_zero(out[0]);
-  if (is_short(out[0]) && short_pays(g, g.out_channels, 120e9, weight_way(g)) &&
+  if (is_short(out[0]) &&
+      short_pays(g, dnnl_seconds(g, g.out_channels, g.batch * g.out_height * g.out_width, 120e9), 0,
+                 weight_way(g)) &&
       run_short(in, out[0], [&](auto... data) { return conv_weight_dnnl(g, data...); })) {
     return;
   }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <vector>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/install.h"
 #include "core/ops/reduce_kernels.h"
 #include "core/ops/reduce_op.h"
@@ -288,11 +289,9 @@ void run_reduce(const Reduce& op, Inputs in, Outputs out) {
   }
   dispatch(in[0].dtype, [&]<class T>(TypeTag<T>) {
     if constexpr (std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>) {
-      std::vector<float> wide(static_cast<size_t>(in[0].size()));
-      std::copy_n(in[0].as<T>(), wide.size(), wide.data());
-      std::vector<float> result(static_cast<size_t>(out[0].size()));
-      reduce_best(op.reduction, wide.data(), lengths, reduced, result.data());
-      for (size_t i = 0; i < result.size(); ++i) out[0].as<T>()[i] = T(result[i]);
+      run_floating(in, out[0], [&]<class F>(std::array<const F*, 2> x, F* result) {
+        reduce_best(op.reduction, x[0], lengths, reduced, result);
+      });
     } else if constexpr (std::is_integral_v<T> && std::is_signed_v<T> && sizeof(T) >= 4) {
       // Sums and products wrap around, which only unsigned arithmetic does in C++.
       using U = std::make_unsigned_t<T>;
