@@ -148,7 +148,7 @@ void convolve(const Tables& tables, int64_t batch, const T* source, int64_t imag
   transpose(weight, channels, taps, turned);
   // Lines, or pieces of long lines, of a few tens of thousands of multiplications each.
   const int64_t phases = tables.line.phases;
-  const int64_t wanted = std::max<int64_t>(1, 400'000 / std::max<int64_t>(1, taps * channels));
+  const int64_t wanted = std::max<int64_t>(1, 800'000 / std::max<int64_t>(1, taps * channels));
   const int64_t piece = std::min(width, (wanted + 12 * phases - 1) / (12 * phases) * 12 * phases);
   const int64_t pieces = (width + piece - 1) / piece;
   const int64_t lines = std::max<int64_t>(1, wanted / width);
