@@ -23,10 +23,30 @@ struct Parts {
   int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
 };
 
+constexpr int64_t kFewRows = 64;
+
+enum class Way { kLibrary, kTiles, kShared };
+
+// Where a library's tiles are as fast, they are taken: it reads operands in place where that pays.
+Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>& a,
+           const MatrixView<float>& b) {
+  // Packing takes as long as a few hundred multiplications, and memory.
+  constexpr int64_t kThin = 32, kLarge = 512, kMostShared = int64_t{32} << 20;
+  if (std::min({rows, columns, inner}) >= kLarge && (rows + columns) * inner <= kMostShared &&
+      2.0 * double(rows) * double(columns) * double(inner) >= 2e9) {
+    return Way::kShared;
+  }
+  if (rows == 1 || columns == 1) return Way::kLibrary;
+  // Columns stored a multiple of 2 KiB apart evict each other in the library's kernels.
+  const bool aligned = b.transposed && b.line % 512 == 0;
+  const bool thin = rows <= kFewRows || inner <= kThin;
+  return thin || aligned || (a.transposed && b.transposed) ? Way::kTiles : Way::kLibrary;
+}
+
 // What is packed for a tile serves the tile alone: tiles are as large as L2 and an even division
 // among cores allow.
-GemmTile tile_of(const PackedProduct& p) {
-  GemmTile tile = {std::min<int64_t>(p.rows, 256), std::min<int64_t>(p.columns, 256)};
+GemmTile tile_of(const PackedProduct& p, int64_t most_rows) {
+  GemmTile tile = {std::min(p.rows, most_rows), std::min<int64_t>(p.columns, 256)};
   const double flops = 2.0 * double(p.rows) * double(p.columns) * double(p.inner);
   const auto wanted = static_cast<int64_t>(std::min(flops / (2 * kTaskFlops), 8.0));
   while (ceil_div(p.rows, tile.rows) * ceil_div(p.columns, tile.columns) < wanted) {
@@ -54,19 +74,51 @@ void multiply_transposed(const PackedKernels& kernels, PackedProduct tile, float
   kernels.store_transposed(tile.c, line, tile.rows, tile.columns, c, c_line);
 }
 
+// Packs both operands once, then multiplies tile by tile.
+void multiply_shared(const PackedKernels& kernels, const PackedProduct& p) {
+  const PackedSizes sizes = kernels.shared_sizes(p);
+  const Buffer memory = Buffer::allocate(sizes.floats * sizeof(float));
+  float* shared = reinterpret_cast<float*>(memory.data());
+  // Strips first, which take longer.
+  constexpr int64_t kTogether = 4;
+  const int64_t strips = sizes.strips * sizes.pieces, blocks = sizes.blocks * sizes.pieces;
+  parallel_for(strips + blocks, kTogether, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (i < strips) {
+        kernels.pack_shared_b(p, i / sizes.strips, i % sizes.strips, shared);
+      } else {
+        kernels.pack_shared_a(p, (i - strips) / sizes.blocks, (i - strips) % sizes.blocks, shared);
+      }
+    }
+  });
+  // The strips of a tile stay in L2 while its blocks of rows pass by.
+  constexpr int64_t kBlocks = 10, kStrips = 8;
+  const Parts down(sizes.blocks, 1, kBlocks), across(sizes.strips, 1, kStrips);
+  parallel_for(down.count * across.count, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t row = i % down.count, column = i / down.count;
+      kernels.multiply_shared(
+          p, {down.begin(row), down.begin(row + 1), across.begin(column), across.begin(column + 1)},
+          shared);
+    }
+  });
+}
+
 }  // namespace
 
 bool gemm_packed(int64_t rows, int64_t columns, int64_t inner, MatrixView<float> a,
                  MatrixView<float> b, float* c, int64_t c_line) {
   const PackedKernels* kernels = packed_kernels();
   if (kernels == nullptr || inner == 0) return false;
-  // Elsewhere a library's tiles are as fast: it reads operands in place where that pays.
-  constexpr int64_t kFewRows = 64;
-  const bool few = rows <= kFewRows && rows > 1 && columns > 1;
-  if (!few && !(a.transposed && b.transposed)) return false;
+  const Way way = way_of(rows, columns, inner, a, b);
+  if (way == Way::kLibrary) return false;
+  if (way == Way::kShared) {
+    multiply_shared(*kernels, {rows, columns, inner, a, b, c, c_line});
+    return true;
+  }
   // Few rows times the transpose of many: transposing the many costs more than the few and the
   // result.
-  const bool swapped = few && b.transposed && columns > rows;
+  const bool swapped = rows <= kFewRows && b.transposed && columns > rows;
   if (swapped) {
     std::swap(a, b);
     std::swap(rows, columns);
@@ -74,7 +126,7 @@ bool gemm_packed(int64_t rows, int64_t columns, int64_t inner, MatrixView<float>
     b.transposed = !b.transposed;
   }
   const PackedProduct p = {rows, columns, inner, a, b, c, c_line};
-  const GemmTile tile = tile_of(p);
+  const GemmTile tile = tile_of(p, swapped ? 256 : 128);
   const Parts down(rows, 1, tile.rows), across(columns, 32, tile.columns);
   // Neighbours share the columns of b.
   parallel_for(down.count * across.count, 1, [&](int64_t begin, int64_t end) {

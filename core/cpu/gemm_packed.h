@@ -25,6 +25,18 @@ struct PackedProduct {
   int64_t c_line;
 };
 
+/// What a product is packed into when all its tiles share that: blocks of rows, strips of columns,
+/// each in pieces of the inner axis, and the floats of it all.
+struct PackedSizes {
+  int64_t blocks, strips, pieces;
+  size_t floats;
+};
+
+/// A tile.
+struct PackedRange {
+  int64_t first_block, end_block, first_strip, end_strip;
+};
+
 /// On one thread.
 struct PackedKernels {
   /// What `multiply` needs at `scratch`, aligned to 64 bytes.
@@ -33,6 +45,13 @@ struct PackedKernels {
   /// Element (i, j) of `from` goes to to[j * to_line + i]. Lines of `from` are whole vectors of 16.
   void (*store_transposed)(const float* from, int64_t line, int64_t rows, int64_t columns,
                            float* to, int64_t to_line);
+
+  PackedSizes (*shared_sizes)(const PackedProduct& product);
+  void (*pack_shared_a)(const PackedProduct& product, int64_t piece, int64_t block, float* shared);
+  void (*pack_shared_b)(const PackedProduct& product, int64_t piece, int64_t strip, float* shared);
+  /// `shared`, aligned to 64 bytes, holds all blocks and strips of the tile.
+  void (*multiply_shared)(const PackedProduct& product, const PackedRange& tile,
+                          const float* shared);
 };
 
 /// Those for this machine's SIMD target, or null.

@@ -230,20 +230,27 @@ struct Panel {
   int64_t row, step;
 };
 
-Panel panel_of(const MatrixView<float>& a, int64_t rows, int64_t depth, float* scratch) {
-  if (a.transposed) {
-    const Wide d;
-    const auto mask = hn::FirstN(d, static_cast<size_t>(rows));
-    for (int64_t k = 0; k < depth; ++k) {
-      hn::Store(hn::MaskedLoad(mask, d, a.data + k * a.line), d, scratch + k * 16);
-    }
-    return {scratch, 1, 16};
+// 16 elements from line to line of a transposed matrix, else `row` from row to row.
+void copy_rows(const MatrixView<float>& a, int64_t rows, int64_t depth, int64_t row, float* to) {
+  if (!a.transposed) {
+    for (int64_t i = 0; i < rows; ++i) copy_line(a.data + i * a.line, depth, to + i * row);
+    return;
   }
-  // 512 floats are half the span of L1's sets: rows so far apart would evict each other.
-  if (a.line % 512 != 0) return {a.data, a.line, 1};
+  const Wide d;
+  const auto mask = hn::FirstN(d, static_cast<size_t>(rows));
+  const float* from = a.data;
+  for (int64_t k = 0; k < depth; ++k, from += a.line) {
+    hwy::Prefetch(from + (k + kAhead < depth ? kAhead * a.line : 0));
+    hn::Store(hn::MaskedLoad(mask, d, from), d, to + k * 16);
+  }
+}
+
+Panel panel_of(const MatrixView<float>& a, int64_t rows, int64_t depth, float* scratch) {
   constexpr int64_t kRow = kDepth + 16;
-  for (int64_t i = 0; i < rows; ++i) copy_line(a.data + i * a.line, depth, scratch + i * kRow);
-  return {scratch, kRow, 1};
+  // 512 floats are half the span of L1's sets: rows so far apart would evict each other.
+  if (!a.transposed && a.line % 512 != 0) return {a.data, a.line, 1};
+  copy_rows(a, rows, depth, kRow, scratch);
+  return a.transposed ? Panel{scratch, 1, 16} : Panel{scratch, kRow, 1};
 }
 
 // Fetches a part of the rows of a into L2: part `part` of `parts`. Inlined by force: GCC drops
@@ -334,8 +341,79 @@ void multiply(const PackedProduct& p, float* scratch) {
   }
 }
 
+// Packed by all for all: panels of up to 14 rows of a, and b's strips, piece by piece.
+struct Shared {
+  Parts blocks, pieces;
+  int64_t strips, row, panel, strip;
+
+  explicit Shared(const PackedProduct& p)
+      : blocks(p.rows, kHeight), pieces(p.inner, kDepth), strips(ceil_div(p.columns, kStrip)) {
+    const int64_t depth = ceil_div(p.inner, pieces.count);
+    row = ceil_div(depth, 16) * 16 + 16;
+    panel = (p.a.transposed ? depth * 16 : kHeight * row) + 16;
+    strip = strip_size(depth);
+  }
+  int64_t a_size() const { return pieces.count * blocks.count * panel; }
+  int64_t a_at(int64_t piece, int64_t block) const {
+    return (piece * blocks.count + block) * panel;
+  }
+  int64_t b_at(int64_t piece, int64_t j) const { return a_size() + (piece * strips + j) * strip; }
+};
+
+PackedSizes shared_sizes(const PackedProduct& p) {
+  const Shared s(p);
+  return {s.blocks.count, s.strips, s.pieces.count,
+          static_cast<size_t>(s.a_size() + s.pieces.count * s.strips * s.strip)};
+}
+
+void pack_shared_a(const PackedProduct& p, int64_t piece, int64_t block, float* shared) {
+  const Shared s(p);
+  copy_rows(p.a.at(s.blocks.begin(block), s.pieces.begin(piece)), s.blocks.size(block),
+            s.pieces.size(piece), s.row, shared + s.a_at(piece, block));
+}
+
+void pack_shared_b(const PackedProduct& p, int64_t piece, int64_t strip, float* shared) {
+  const Shared s(p);
+  pack_b(p.b.at(s.pieces.begin(piece), strip * kStrip),
+         std::min(kStrip, p.columns - strip * kStrip), s.pieces.size(piece),
+         shared + s.b_at(piece, strip));
+}
+
+void multiply_shared(const PackedProduct& p, const PackedRange& range, const float* shared) {
+  const Shared s(p);
+  for (int64_t piece = 0; piece < s.pieces.count; ++piece) {
+    const int64_t depth = s.pieces.size(piece);
+    for (int64_t i = range.first_block; i < range.end_block; ++i) {
+      const int64_t rows = s.blocks.size(i);
+      const float* a = shared + s.a_at(piece, i);
+      for (int64_t j = range.first_strip; j < range.end_strip; ++j) {
+        // The next rows come to L2 while these are multiplied.
+        const int64_t count = range.end_strip - range.first_strip, part = j - range.first_strip;
+        const int64_t lines = i + 1 < range.end_block ? s.panel / 16 : 0;
+        for (int64_t n = part * lines / count; n < (part + 1) * lines / count; ++n) {
+          __builtin_prefetch(a + s.panel + n * 16, 0, 2);
+        }
+        const int64_t columns = std::min(kStrip, p.columns - j * kStrip);
+        const Block block = {columns,
+                             depth,
+                             a,
+                             p.a.transposed ? 1 : s.row,
+                             p.a.transposed ? 16 : 1,
+                             shared + s.b_at(piece, j),
+                             strip_width(columns),
+                             p.c + s.blocks.begin(i) * p.c_line + j * kStrip,
+                             p.c_line,
+                             piece > 0};
+        (columns > 16 ? block_kernel<2>(rows) : block_kernel<1>(rows))(block);
+      }
+    }
+  }
+}
+
 const PackedKernels* kernels() {
-  static constexpr PackedKernels kKernels = {scratch_floats, multiply, store_transposed};
+  static constexpr PackedKernels kKernels = {scratch_floats, multiply,      store_transposed,
+                                             shared_sizes,   pack_shared_a, pack_shared_b,
+                                             multiply_shared};
   return &kKernels;
 }
 #else

@@ -81,6 +81,32 @@ TEST(GemmPacked, KernelsEqualSumsForAllSizesAndLayouts) {
   }
 }
 
+TEST(GemmPacked, SharedPackingEqualsTheTile) {
+  const PackedKernels* kernels = packed_kernels();
+  if (kernels == nullptr) GTEST_SKIP() << "this machine has no such kernels";
+  std::mt19937 random(3);
+  for (int round = 0; round < 100; ++round) {
+    const Sizes size = random_sizes(round, random);
+    SCOPED_TRACE(testing::Message() << size.rows << 'x' << size.columns << 'x' << size.inner);
+    const Matrix a = random_matrix(size.rows, size.inner, random);
+    const Matrix b = random_matrix(size.inner, size.columns, random);
+    const int64_t c_line = size.columns + static_cast<int64_t>(random() % 3);
+    std::vector<float> c(static_cast<size_t>(size.rows * c_line), 7);
+    const PackedProduct product = {size.rows, size.columns, size.inner, a.view,
+                                   b.view,    c.data(),     c_line};
+    const PackedSizes sizes = kernels->shared_sizes(product);
+    const Buffer memory = Buffer::allocate(sizes.floats * sizeof(float));
+    float* shared = reinterpret_cast<float*>(memory.data());
+    for (int64_t piece = 0; piece < sizes.pieces; ++piece) {
+      for (int64_t i = 0; i < sizes.blocks; ++i) kernels->pack_shared_a(product, piece, i, shared);
+      for (int64_t j = 0; j < sizes.strips; ++j) kernels->pack_shared_b(product, piece, j, shared);
+    }
+    kernels->multiply_shared(product, {0, sizes.blocks, 0, sizes.strips}, shared);
+    expect_product(size, a, b, c, c_line);
+    if (HasFatalFailure()) return;
+  }
+}
+
 TEST(GemmPacked, TilesEqualSums) {
   std::mt19937 random(2);
   for (int round = 0; round < 60; ++round) {

@@ -166,8 +166,8 @@ TEST(MatMul, Gradients) {
 }
 
 TEST(MatMul, SameBitsWithAnyNumberOfThreads) {
-  for (const Size size :
-       {Size{300, 200, 100}, Size{20, 30, 20000}, Size{600, 1, 900}, Size{40, 500, 600}}) {
+  for (const Size size : {Size{300, 200, 100}, Size{20, 30, 20000}, Size{600, 1, 900},
+                          Size{40, 500, 600}, Size{1000, 1010, 1030}, Size{150, 300, 512}}) {
     const Array a = normal_array({size.rows, size.inner}, 9, float32);
     const Array b = normal_array({size.inner, size.columns}, 10, float32);
     set_threads(1);
