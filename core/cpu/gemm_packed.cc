@@ -37,10 +37,11 @@ Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>
     return Way::kShared;
   }
   if (rows == 1 || columns == 1) return Way::kLibrary;
-  // Columns stored a multiple of 2 KiB apart evict each other in the library's kernels.
-  const bool aligned = b.transposed && b.line % 512 == 0;
+  // Long columns, and those a multiple of 2 KiB apart, which evict each other, cost the library
+  // more than they cost to be packed.
+  const bool slow = b.transposed && (b.line % 512 == 0 || inner >= kLarge);
   const bool thin = rows <= kFewRows || inner <= kThin;
-  return thin || aligned || (a.transposed && b.transposed) ? Way::kTiles : Way::kLibrary;
+  return thin || slow || (a.transposed && b.transposed) ? Way::kTiles : Way::kLibrary;
 }
 
 // What is packed for a tile serves the tile alone: tiles are as large as L2 and an even division
@@ -48,7 +49,8 @@ Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>
 GemmTile tile_of(const PackedProduct& p, int64_t most_rows) {
   GemmTile tile = {std::min(p.rows, most_rows), std::min<int64_t>(p.columns, 256)};
   const double flops = 2.0 * double(p.rows) * double(p.columns) * double(p.inner);
-  const auto wanted = static_cast<int64_t>(std::min(flops / (2 * kTaskFlops), 8.0));
+  const auto wanted = static_cast<int64_t>(
+      std::clamp(flops / (12 * kTaskFlops), std::min(flops / (2 * kTaskFlops), 4.0), 8.0));
   while (ceil_div(p.rows, tile.rows) * ceil_div(p.columns, tile.columns) < wanted) {
     int64_t& side = tile.rows >= tile.columns ? tile.rows : tile.columns;
     if (side <= 32) break;
