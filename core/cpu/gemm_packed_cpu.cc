@@ -3,7 +3,7 @@
 // the inner axis runs. Lines of b come as vectors, elements of a as broadcasts, which AVX-512 loads
 // at twice the rate of its multiply-adds.
 //
-// The inner axis is cut into pieces of up to 400. A piece of b is packed into strips of 32 columns,
+// The inner axis is cut into pieces of up to 512. A piece of b is packed into strips of 32 columns,
 // which stream from L2 while 14 rows of a lie in L1. Where few rows follow, b is read in place, and
 // so are rows of a unless they would share their cache sets.
 #include "core/cpu/gemm_packed.h"
@@ -34,7 +34,7 @@ using Vector = hn::Vec<Wide>;
 
 constexpr int kHeight = 14;              // rows of c in registers
 constexpr int64_t kStrip = 32;           // columns of c in registers
-constexpr int64_t kDepth = 400;          // of the inner axis, at a time
+constexpr int64_t kDepth = 512;          // of the inner axis, at a time
 constexpr int64_t kFewRows = 48;         // for which packing b costs more than it saves
 constexpr int64_t kAhead = 8;            // how many lines ahead are fetched
 constexpr int64_t kPanel = kDepth * 16;  // floats of packed rows of a, either way
