@@ -101,6 +101,10 @@ void run_conv2d(const Conv2d& op, Inputs in, Outputs out) {
       run_short(in, out[0], [&](auto... data) { return conv_dnnl(g, data...); })) {
     return;
   }
+  if (is_short(out[0]) && forward_way(g).way == Way::kWinograd &&
+      run_short(in, out[0], [&](auto... data) { return conv_winograd(g, data...); })) {
+    return;
+  }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* y) {
     if (conv_depthwise(g, from[0], from[1], y)) return;
     if constexpr (std::is_same_v<T, float>) {
@@ -120,6 +124,10 @@ void run_conv2d_input(const Conv2dInput& op, Inputs in, Outputs out) {
   if (is_short(out[0]) &&
       short_pays(g, dnnl_seconds(g, g.channels, g.taps(), 190e9), g.input_size(), input_way(g)) &&
       run_short(in, out[0], [&](auto... data) { return conv_input_dnnl(g, data...); })) {
+    return;
+  }
+  if (is_short(out[0]) && input_way(g).way == Way::kWinograd &&
+      run_short(in, out[0], [&](auto... data) { return conv_input_winograd(g, data...); })) {
     return;
   }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dx) {
@@ -142,6 +150,10 @@ void run_conv2d_weight(const Conv2dWeight& op, Inputs in, Outputs out) {
       short_pays(g, dnnl_seconds(g, g.out_channels, g.batch * g.out_height * g.out_width, 120e9), 0,
                  weight_way(g)) &&
       run_short(in, out[0], [&](auto... data) { return conv_weight_dnnl(g, data...); })) {
+    return;
+  }
+  if (is_short(out[0]) && weight_way(g).way == Way::kWinograd &&
+      run_short(in, out[0], [&](auto... data) { return conv_weight_winograd(g, data...); })) {
     return;
   }
   run_floating(in, out[0], [&]<class T>(std::array<const T*, 2> from, T* dweight) {

@@ -81,12 +81,13 @@ ConvGeometry turned(const ConvGeometry& geometry);
 
 /// The same by Winograd's algorithm; false where the kernel is not 3x3 or 5x5 with stride 1. Errors
 /// are about 2e-6 of the result's root mean square, 1e-4 of it at most: some ten times those of a
-/// plain sum.
-bool conv_winograd(const ConvGeometry& geometry, const float* x, const float* weight, float* y);
-bool conv_input_winograd(const ConvGeometry& geometry, const float* cotangent, const float* weight,
-                         float* dx);
-bool conv_weight_winograd(const ConvGeometry& geometry, const float* x, const float* cotangent,
-                          float* dweight);
+/// plain sum. T is float or bfloat16_t, which is converted on the way in and out.
+template <class T>
+bool conv_winograd(const ConvGeometry& geometry, const T* x, const T* weight, T* y);
+template <class T>
+bool conv_input_winograd(const ConvGeometry& geometry, const T* cotangent, const T* weight, T* dx);
+template <class T>
+bool conv_weight_winograd(const ConvGeometry& geometry, const T* x, const T* cotangent, T* dweight);
 
 /// What conv_winograd takes on one core, infinity where it returns false.
 double conv_winograd_seconds(const ConvGeometry& geometry);

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <type_traits>
 
+#include "core/cpu/floating.h"
 #include "core/cpu/gemm_micro.h"
 #include "core/ops/conv_kernels.h"
 #include "core/ops/winograd_kernels.h"
@@ -93,37 +95,95 @@ struct Tiles {
             0,
             std::min(w.outputs, g.out_width - left)};
   }
-  // Calls visit(tile's index, row, column) for the tiles of rows [begin, end).
+};
+
+// The images that tiles [begin, end) of rows belong to, as elements of input and output.
+struct Images {
+  const Tiles& tiles;
+  int64_t begin, end, first;
+  int64_t first_input, last_input, first_output, last_output;
+
+  Images(const Tiles& tiles, int64_t begin, int64_t end)
+      : tiles(tiles), begin(begin), end(end), first(begin / tiles.down) {
+    const ConvGeometry& g = tiles.g;
+    const int64_t last = (end + tiles.down - 1) / tiles.down;
+    const int64_t input = g.height * g.width * g.channels;
+    const int64_t output = g.out_height * g.out_width * g.out_channels;
+    first_input = first * input;
+    last_input = last * input;
+    first_output = first * output;
+    last_output = last * output;
+  }
+  // The first element of the output that a row of tiles makes.
+  int64_t line(int64_t row) const {
+    const ConvGeometry& g = tiles.g;
+    const int64_t top = std::min(row % tiles.down * tiles.w.outputs, g.out_height);
+    return (row / tiles.down * g.out_height + top) * g.out_width * g.out_channels;
+  }
+  // Calls visit(tile's index, row, column) for the tiles, rows counted from the first image's.
   template <class Visit>
-  void for_each(int64_t begin, int64_t end, Visit&& visit) const {
+  void for_each(Visit&& visit) const {
     int64_t index = 0;
-    for (int64_t row = begin; row < end; ++row) {
-      for (int64_t column = 0; column < across; ++column) visit(index++, row, column);
+    for (int64_t row = begin - first * tiles.down; row < end - first * tiles.down; ++row) {
+      for (int64_t column = 0; column < tiles.across; ++column) visit(index++, row, column);
     }
   }
 };
 
-// `u` holds the transformed weights as (point, channel, padded output channel).
-void convolve(const Tiles& tiles, const float* x, const float* u, float* y) {
+// Elements [begin, end) of x as floats: x itself, or converted into `memory`.
+template <class T>
+const float* as_floats(const T* x, int64_t begin, int64_t end, Buffer& memory) {
+  if constexpr (std::is_same_v<T, float>) {
+    return x + begin;
+  } else {
+    memory = allocate(end - begin);
+    convert_part_by_float(x + begin, end - begin, floats(memory));
+    return floats(memory);
+  }
+}
+
+// Where floats for elements [begin, end) of y are to be written: y itself or `memory`.
+template <class T>
+float* floats_for(T* y, int64_t begin, int64_t end, Buffer& memory) {
+  if constexpr (std::is_same_v<T, float>) {
+    return y + begin;
+  } else {
+    memory = allocate(end - begin);
+    return floats(memory);
+  }
+}
+
+// `u` holds the transformed weights as (point, channel, padded output channel). Images of another
+// type are converted by the task that transforms them, while they are in its cache.
+template <class T>
+void convolve(const Tiles& tiles, const T* x, const float* u, T* y) {
   const ConvGeometry& g = tiles.g;
   const MicroGemm multiply = micro_gemm();
   const int64_t in = padded(g.channels), out = padded(g.out_channels);
   const int64_t in_step = tiles.point_step(in), out_step = tiles.point_step(out);
   parallel_for(tiles.rows(), tiles.rows_per_task, [&](int64_t begin, int64_t end) {
+    const Images images(tiles, begin, end);
+    Buffer x_memory, y_memory;
+    const float* x_part = as_floats(x, images.first_input, images.last_input, x_memory);
+    float* y_part = floats_for(y, images.first_output, images.last_output, y_memory);
     const Buffer memory = allocate(tiles.point_count() * (in_step + out_step));
     float* from = floats(memory);
     float* to = from + tiles.point_count() * in_step;
-    tiles.for_each(begin, end, [&](int64_t i, int64_t row, int64_t column) {
-      tiles.w.input(tiles.input(x, row, column), g.channels, from + i * in, in_step);
+    images.for_each([&](int64_t i, int64_t row, int64_t column) {
+      tiles.w.input(tiles.input(x_part, row, column), g.channels, from + i * in, in_step);
     });
     const int64_t count = (end - begin) * tiles.across;
     for (int64_t p = 0; p < tiles.point_count(); ++p) {
       multiply({count, out, g.channels, from + p * in_step, in, 1, u + p * g.channels * out, out,
                 to + p * out_step, out, false});
     }
-    tiles.for_each(begin, end, [&](int64_t i, int64_t row, int64_t column) {
-      tiles.w.output(to + i * out, out_step, g.out_channels, tiles.output(y, row, column));
+    images.for_each([&](int64_t i, int64_t row, int64_t column) {
+      tiles.w.output(to + i * out, out_step, g.out_channels, tiles.output(y_part, row, column));
     });
+    if constexpr (!std::is_same_v<T, float>) {
+      const int64_t first = images.line(begin), last = images.line(end);
+      convert_part_by_float(y_part + first - images.first_output, last - first, y + first);
+    }
   });
 }
 
@@ -164,12 +224,15 @@ double conv_winograd_seconds(const ConvGeometry& g) {
   return cycles / 3.6e9;
 }
 
-bool conv_winograd(const ConvGeometry& g, const float* x, const float* weight, float* y) {
+template <class T>
+bool conv_winograd(const ConvGeometry& g, const T* x, const T* weight, T* y) {
   const Winograd* w = winograd_for(g);
   if (w == nullptr) return false;
   const Tiles tiles(g, *w);
   const int64_t out = padded(g.out_channels), step = g.channels * out;
-  const Buffer turned = transposed(weight, g.out_channels, g.taps());
+  Buffer weight_memory;
+  const float* wide = as_floats(weight, 0, g.weight_size(), weight_memory);
+  const Buffer turned = transposed(wide, g.out_channels, g.taps());
   const Buffer memory = allocate(tiles.point_count() * step);
   parallel_for(g.channels, std::max<int64_t>(1, 1024 / out), [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
@@ -182,17 +245,19 @@ bool conv_winograd(const ConvGeometry& g, const float* x, const float* weight, f
 }
 
 // The convolution of the cotangent with the kernel turned around.
-bool conv_input_winograd(const ConvGeometry& g, const float* cotangent, const float* weight,
-                         float* dx) {
+template <class T>
+bool conv_input_winograd(const ConvGeometry& g, const T* cotangent, const T* weight, T* dx) {
   const Winograd* w = winograd_for(g);
   if (w == nullptr || !turns(g)) return false;
   const ConvGeometry by_input = turned(g);
   const Tiles tiles(by_input, *w);
   const int64_t out = padded(g.channels), step = g.out_channels * out;
+  Buffer weight_memory;
+  const float* wide = as_floats(weight, 0, g.weight_size(), weight_memory);
   const Buffer memory = allocate(tiles.point_count() * step);
   parallel_for(g.out_channels, std::max<int64_t>(1, 1024 / out), [&](int64_t begin, int64_t end) {
     for (int64_t o = begin; o < end; ++o) {
-      w->weight(weight + (o + 1) * g.taps() - g.channels, -g.channels, g.channels,
+      w->weight(wide + (o + 1) * g.taps() - g.channels, -g.channels, g.channels,
                 floats(memory) + o * out, step);
     }
   });
@@ -200,8 +265,8 @@ bool conv_input_winograd(const ConvGeometry& g, const float* cotangent, const fl
   return true;
 }
 
-bool conv_weight_winograd(const ConvGeometry& g, const float* x, const float* cotangent,
-                          float* dweight) {
+template <class T>
+bool conv_weight_winograd(const ConvGeometry& g, const T* x, const T* cotangent, T* dweight) {
   const Winograd* w = winograd_for(g);
   if (w == nullptr) return false;
   const Tiles tiles(g, *w);
@@ -225,9 +290,14 @@ bool conv_weight_winograd(const ConvGeometry& g, const float* x, const float* co
     for (int64_t task = first; task < last; ++task) {
       const int64_t begin = task * tiles.rows_per_task;
       const int64_t end = std::min(tiles.rows(), begin + tiles.rows_per_task);
-      tiles.for_each(begin, end, [&](int64_t i, int64_t row, int64_t column) {
-        w->input(tiles.input(x, row, column), g.channels, from + i * in, in_step);
-        w->cotangent(tiles.output(cotangent, row, column), g.out_channels, to + i * out, out_step);
+      const Images images(tiles, begin, end);
+      Buffer x_memory, dy_memory;
+      const float* x_part = as_floats(x, images.first_input, images.last_input, x_memory);
+      const float* dy_part =
+          as_floats(cotangent, images.first_output, images.last_output, dy_memory);
+      images.for_each([&](int64_t i, int64_t row, int64_t column) {
+        w->input(tiles.input(x_part, row, column), g.channels, from + i * in, in_step);
+        w->cotangent(tiles.output(dy_part, row, column), g.out_channels, to + i * out, out_step);
       });
       const int64_t count = (end - begin) * tiles.across;
       for (int64_t p = 0; p < tiles.point_count(); ++p) {
@@ -236,6 +306,8 @@ bool conv_weight_winograd(const ConvGeometry& g, const float* x, const float* co
       }
     }
   });
+  Buffer wide_memory;
+  float* wide = floats_for(dweight, 0, g.weight_size(), wide_memory);
   parallel_for(g.out_channels, std::max<int64_t>(1, 1024 / in), [&](int64_t begin, int64_t end) {
     float* total = floats(memory);
     for (int64_t part = 1; part < parts; ++part) {
@@ -246,10 +318,22 @@ bool conv_weight_winograd(const ConvGeometry& g, const float* x, const float* co
       }
     }
     for (int64_t o = begin; o < end; ++o) {
-      w->weight_gradient(total + o * in, step, g.channels, dweight + o * g.taps(), g.channels);
+      w->weight_gradient(total + o * in, step, g.channels, wide + o * g.taps(), g.channels);
+    }
+    if constexpr (!std::is_same_v<T, float>) {
+      const int64_t first = begin * g.taps();
+      convert_part_by_float(wide + first, end * g.taps() - first, dweight + first);
     }
   });
   return true;
 }
+
+#define MICA_CONV(T)                                                              \
+  template bool conv_winograd(const ConvGeometry&, const T*, const T*, T*);       \
+  template bool conv_input_winograd(const ConvGeometry&, const T*, const T*, T*); \
+  template bool conv_weight_winograd(const ConvGeometry&, const T*, const T*, T*);
+MICA_CONV(float)
+MICA_CONV(bfloat16_t)
+#undef MICA_CONV
 
 }  // namespace mica

@@ -230,6 +230,16 @@ TEST(Conv2d, LanesEqualIm2col) {
   EXPECT_GE(done, 20);
 }
 
+const Case kWinogradCases[] = {
+    {{2, 8, 8, 16}, {16, 3, 3, 16}, {{1, 1}, {1, 1}}},
+    {{1, 3, 3, 1}, {1, 3, 3, 1}, {}},
+    {{3, 13, 9, 20}, {27, 3, 3, 20}, {{1, 1}, {1, 1}}},
+    {{2, 7, 7, 50}, {30, 5, 5, 50}, {{1, 1}, {2, 2}}},
+    {{5, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},
+    {{2, 6, 17, 3}, {9, 5, 5, 3}, {{1, 1}, {0, 4}}},
+    {{2, 5, 6, 8}, {24, 3, 3, 8}, {{1, 1}, {4, 3}}},  // more padding than kernel
+    {{9, 4, 31, 33}, {80, 3, 3, 33}, {{1, 1}, {2, 0}}}};
+
 // The products of one geometry by Winograd against float64, within the bounds that conv_kernels.h
 // states. Values of mean `offset` add up instead of cancelling.
 void expect_winograd(const Case& c, float offset) {
@@ -268,18 +278,43 @@ void expect_winograd(const Case& c, float offset) {
 
 TEST(Conv2d, WinogradWithinItsBounds) {
   if (winograds().empty()) GTEST_SKIP() << "this machine has no AVX-512";
-  const Case cases[] = {
-      {{2, 8, 8, 16}, {16, 3, 3, 16}, {{1, 1}, {1, 1}}},
-      {{1, 3, 3, 1}, {1, 3, 3, 1}, {}},
-      {{3, 13, 9, 20}, {27, 3, 3, 20}, {{1, 1}, {1, 1}}},
-      {{2, 7, 7, 50}, {30, 5, 5, 50}, {{1, 1}, {2, 2}}},
-      {{5, 14, 14, 20}, {50, 5, 5, 20}, {{1, 1}, {2, 2}}},
-      {{2, 6, 17, 3}, {9, 5, 5, 3}, {{1, 1}, {0, 4}}},
-      {{2, 5, 6, 8}, {24, 3, 3, 8}, {{1, 1}, {4, 3}}},  // more padding than kernel
-      {{9, 4, 31, 33}, {80, 3, 3, 33}, {{1, 1}, {2, 0}}}};
-  for (const Case& c : cases) {
+  for (const Case& c : kWinogradCases) {
     expect_winograd(c, 0);
     expect_winograd(c, 1);
+  }
+}
+
+// Images of bfloat16 are converted on the way in and out, and nothing else changes.
+TEST(Conv2d, ShortWinogradRoundsTheResult) {
+  if (winograds().empty()) GTEST_SKIP() << "this machine has no AVX-512";
+  for (const Case& c : kWinogradCases) {
+    const ConvGeometry g = ConvGeometry::of(c.x, c.weight, c.options);
+    SCOPED_TRACE(print_fields(g));
+    const auto shortened = [](const std::vector<float>& v) {
+      return std::vector<bfloat16_t>(v.begin(), v.end());
+    };
+    const auto x = shortened(floats(g.input_size(), 1)), w = shortened(floats(g.weight_size(), 2));
+    const auto dy = shortened(floats(g.output_size(), 3));
+    const std::vector<float> wx(x.begin(), x.end()), ww(w.begin(), w.end());
+    const std::vector<float> wdy(dy.begin(), dy.end());
+    const auto compare = [](size_t size, auto&& tested, auto&& wide) {
+      std::vector<bfloat16_t> got(size, bfloat16_t(7.0f));
+      std::vector<float> want(size);
+      const bool done = wide(want.data());
+      ASSERT_EQ(tested(got.data()), done);
+      for (size_t i = 0; done && i < size; ++i) {
+        ASSERT_EQ(static_cast<float>(got[i]), static_cast<float>(bfloat16_t(want[i]))) << i;
+      }
+    };
+    compare(
+        dy.size(), [&](bfloat16_t* to) { return conv_winograd(g, x.data(), w.data(), to); },
+        [&](float* to) { return conv_winograd(g, wx.data(), ww.data(), to); });
+    compare(
+        x.size(), [&](bfloat16_t* to) { return conv_input_winograd(g, dy.data(), w.data(), to); },
+        [&](float* to) { return conv_input_winograd(g, wdy.data(), ww.data(), to); });
+    compare(
+        w.size(), [&](bfloat16_t* to) { return conv_weight_winograd(g, x.data(), dy.data(), to); },
+        [&](float* to) { return conv_weight_winograd(g, wx.data(), wdy.data(), to); });
   }
 }
 
