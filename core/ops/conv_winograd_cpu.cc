@@ -153,6 +153,12 @@ float* floats_for(T* y, int64_t begin, int64_t end, Buffer& memory) {
   }
 }
 
+// Brings what was written there to y.
+template <class T>
+void deliver(const float* from, int64_t count, T* y) {
+  if constexpr (!std::is_same_v<T, float>) convert_part_by_float(from, count, y);
+}
+
 // `u` holds the transformed weights as (point, channel, padded output channel). Images of another
 // type are converted by the task that transforms them, while they are in its cache.
 template <class T>
@@ -180,10 +186,8 @@ void convolve(const Tiles& tiles, const T* x, const float* u, T* y) {
     images.for_each([&](int64_t i, int64_t row, int64_t column) {
       tiles.w.output(to + i * out, out_step, g.out_channels, tiles.output(y_part, row, column));
     });
-    if constexpr (!std::is_same_v<T, float>) {
-      const int64_t first = images.line(begin), last = images.line(end);
-      convert_part_by_float(y_part + first - images.first_output, last - first, y + first);
-    }
+    const int64_t first = images.line(begin);
+    deliver(y_part + first - images.first_output, images.line(end) - first, y + first);
   });
 }
 
@@ -320,10 +324,7 @@ bool conv_weight_winograd(const ConvGeometry& g, const T* x, const T* cotangent,
     for (int64_t o = begin; o < end; ++o) {
       w->weight_gradient(total + o * in, step, g.channels, wide + o * g.taps(), g.channels);
     }
-    if constexpr (!std::is_same_v<T, float>) {
-      const int64_t first = begin * g.taps();
-      convert_part_by_float(wide + first, end * g.taps() - first, dweight + first);
-    }
+    deliver(wide + begin * g.taps(), (end - begin) * g.taps(), dweight + begin * g.taps());
   });
   return true;
 }
