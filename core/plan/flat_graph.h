@@ -21,6 +21,7 @@ struct FlatNode {
   SmallVector<int, 3> inputs;  // values
   int first_output = 0;        // outputs are consecutive values
   int output_count = 1;
+  bool is_recomputed = false;  // a copy for readers far behind, not to be computed earlier
 };
 
 struct FlatGraph {

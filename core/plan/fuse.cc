@@ -65,6 +65,7 @@ class Fuser {
 
   bool may_fuse(size_t from, size_t to) const {
     if (!chains_ || !is_pointwise(from)) return false;
+    if (graph_.nodes[to].is_recomputed && !graph_.nodes[from].is_recomputed) return false;
     if (reduction_[to] != nullptr) return true;
     return is_pointwise(to) && shape_of(from) == shape_of(to);
   }
@@ -113,6 +114,7 @@ class Fuser {
 
   bool may_sink(size_t node, const std::vector<int>& stage) const {
     if (!chains_ || !is_pointwise(node)) return false;
+    if (graph_.nodes[node].is_recomputed) return true;
     int large = 0;
     for (int input : graph_.nodes[node].inputs) {
       const int from = producer_[static_cast<size_t>(input)];

@@ -20,6 +20,9 @@ void join_products(FlatGraph& graph);
 /// without readers, for simplify to drop.
 void absorb_transposes(FlatGraph& graph);
 
+/// Cheap elementwise values that are read again much later are computed again there.
+void recompute_cheap_values(FlatGraph& graph);
+
 /// Chains of pointwise ops over one shape become Fused nodes, with the reductions that end them;
 /// with `chains` false, each pointwise op becomes a Fused node of its own.
 void fuse_pointwise(FlatGraph& graph, bool chains);

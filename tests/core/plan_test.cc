@@ -359,6 +359,28 @@ TEST(PlanTest, TellsAnObserverOfEveryStep) {
   EXPECT_THAT(names, ElementsAre("matmul", "fused"));
 }
 
+// Of sigmoid(h), the forward pass keeps the result alone; of gelu(h), the derivative as well.
+TEST(PlanTest, CheapValuesForTheGradientAreComputedThere) {
+  const Array x = random::normal({64, 64}, random::key(1));
+  const Array w = random::normal({64, 64}, random::key(2));
+  eval(x, w);
+  const auto results_of = [&](Array (*activation)(Array)) {
+    const auto gradient =
+        grad([&](const Array& v) { return sum(square(matmul(activation(matmul(x, v)), w))); });
+    const auto plan = plan_of({gradient(w)});
+    const auto forward = std::find_if(plan->steps.begin(), plan->steps.end(),
+                                      [](const Step& step) { return step.op->name() == "fused"; });
+    const std::vector<std::byte> planned = gradient(w).to_bytes();
+    set_fusion(false);
+    EXPECT_EQ(gradient(w).to_bytes(), planned);
+    set_fusion(true);
+    return most;
+  };
+  EXPECT_EQ(results_of(sigmoid), 1u);
+  EXPECT_EQ(results_of(tanh), 1u);
+  EXPECT_EQ(results_of(gelu), 2u);
+}
+
 // They live until the end of the statement, but nobody can read them any more.
 TEST(PlanTest, TemporariesOfAnExpressionAreNotKept) {
   const Array x = ones({256, 256}), y = ones({256});
