@@ -366,7 +366,7 @@ TEST(PlanTest, CheapValuesForTheGradientAreComputedThere) {
   eval(x, w);
   const auto results_of = [&](Array (*activation)(Array)) {
     const auto gradient =
-        grad([&](const Array& v) { return sum(square(matmul(activation(matmul(x, v)), w))); });
+        grad([&](const Array& v) { return sum(square(matmul(activation(matmul(x, v) + x), w))); });
     const auto plan = plan_of({gradient(w)});
     size_t most = 0;
     for (const Step& step : plan->steps) most = std::max(most, step.out.size());
