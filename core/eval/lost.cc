@@ -5,13 +5,16 @@
 namespace mica {
 namespace {
 
-// Has no kernel, so that evaluating it says what happened.
 class Lost final : public OpWith<Lost> {
  public:
-  static constexpr std::string_view kName = "an array that a failed evaluation has overwritten";
+  static constexpr std::string_view kName = "lost";
   NO_FIELDS(Lost)
+  std::string_view refusal() const override {
+    return "[eval] a failed evaluation has written over this array";
+  }
   Specs infer(std::span<const Spec>) const override { return {}; }
   Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
+  Arrays vmap(const Arrays&, const Mapped&) const override { return {}; }
 };
 
 }  // namespace

@@ -10,6 +10,9 @@
 //     Arrays vjp(const Arrays&, const Arrays&, const Arrays& g) const override {
 //       return {cumsum(g[0], axis, !reverse)};
 //     }
+//     Arrays vmap(const Arrays& in, const Mapped&) const override {
+//       return {cumsum(in[0], axis + 1, reverse)};
+//     }
 //   };
 //   Array cumsum(const Array& x, int axis, bool reverse) {
 //     return apply(CumSum{axis, reverse}, {x});     // with a constructor or aggregate of your own
@@ -38,6 +41,8 @@ struct Spec {
   friend bool operator==(const Spec&, const Spec&) = default;
 };
 using Specs = SmallVector<Spec, 1>;
+/// By input: whether it has the axis that vmap goes along, in front of its own axes.
+using Mapped = SmallVector<char, 3>;
 
 class Op {
  public:
@@ -49,6 +54,9 @@ class Op {
   /// again. An empty Array stands for "no gradient" (integer inputs, for example). `g[i]` has the
   /// shape and dtype of `out[i]`, and a returned cotangent those of its input.
   virtual Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const = 0;
+  /// The op for every position of the mapped axis at once, as graph code: at least one input has
+  /// that axis, every output gets it in front (core/ops/mapping.h has what rules share).
+  virtual Arrays vmap(const Arrays& in, const Mapped& mapped) const = 0;
 
   virtual size_t hash() const = 0;
   virtual bool equals(const Op& other) const = 0;
@@ -56,6 +64,8 @@ class Op {
 
   /// The number of the input that output `output` is, unchanged; -1 where there is work to do.
   virtual int forwarded_input(int output) const { return (void)output, -1; }
+  /// Why there is no value to compute; empty for everything that has one.
+  virtual std::string_view refusal() const { return {}; }
   /// Non-null for ops that only look at the same bytes in another way.
   virtual const class ViewOp* as_view() const { return nullptr; }
 };

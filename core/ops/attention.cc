@@ -6,6 +6,7 @@
 #include "core/ops/attention_op.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/mapping.h"
 #include "core/ops/matmul.h"
 #include "core/ops/reduce.h"
 #include "core/ops/softmax.h"
@@ -76,6 +77,9 @@ Arrays Attention::vjp(const Arrays& in, const Arrays& out, const Arrays& g) cons
   return mica::apply_all(AttentionGradient(scale, causal),
                          {in[0], in[1], in[2], g[0], out[0], out[1]});
 }
+Arrays Attention::vmap(const Arrays& in, const Mapped& mapped) const {
+  return mica::apply_all(Attention(scale, causal), all_mapped(in, mapped));
+}
 
 // With P the probabilities and U the cotangent: dP = U v^T, dS = P (dP - rows(P dP)), rows() being
 // sums over the keys, and the outputs are scale dS k, scale dS^T q and P^T U. Their cotangents a, b
@@ -97,6 +101,9 @@ Arrays AttentionGradient::vjp(const Arrays& in, const Arrays&, const Arrays& g) 
   const Array by_v = matmul(transposed(by_dp), u);
   const Array by_u = matmul(by_dp, v) + matmul(p, g[2]);
   return {by_q, by_k, by_v, by_u, Array(), Array()};
+}
+Arrays AttentionGradient::vmap(const Arrays& in, const Mapped& mapped) const {
+  return mica::apply_all(AttentionGradient(scale, causal), all_mapped(in, mapped));
 }
 
 Array scaled_dot_product_attention(const Array& q, const Array& k, const Array& v,

@@ -16,6 +16,7 @@ class Attention final : public OpWith<Attention> {
   Attention(double factor, bool masked) : scale(factor), causal(masked) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// q, k, v, cotangent, and both outputs of Attention -> the gradients by q, k and v. A function of
@@ -29,6 +30,7 @@ class AttentionGradient final : public OpWith<AttentionGradient> {
   AttentionGradient(double factor, bool masked) : scale(factor), causal(masked) {}
   Specs infer(std::span<const Spec> in) const override { return {in[0], in[1], in[2]}; }
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

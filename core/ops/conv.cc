@@ -1,6 +1,7 @@
 #include "core/ops/conv.h"
 
 #include "core/ops/elementwise.h"
+#include "core/ops/mapping.h"
 
 namespace mica {
 namespace {
@@ -32,6 +33,12 @@ Arrays promoted(const Array& a, const Array& b, const char* op) {
     fail("[{}] got {} and {}; wanted floating types", op, a.dtype(), b.dtype());
   }
   return {astype(a, dtype), astype(b, dtype)};
+}
+
+// Where every position of a mapped axis has a weight of its own, positions are groups.
+Conv2dOptions in_more_groups(Conv2dOptions options, int64_t times) {
+  options.groups *= times;
+  return options;
 }
 
 }  // namespace
@@ -70,6 +77,17 @@ Arrays Conv2d::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {conv2d_input(g[0], in[1], in[0].shape(), options),
           conv2d_weight(in[0], g[0], in[1].shape(), options)};
 }
+Arrays Conv2d::vmap(const Arrays& in, const Mapped& mapped) const {
+  const int64_t length = mapped_length(in, mapped);
+  if (!mapped[1]) {
+    const Array y = conv2d(merge_first_axes(in[0]), in[1], options);
+    return {split_first_axis(y, length, in[0].dim(1))};
+  }
+  const Arrays all = all_mapped(in, mapped);
+  const Array y =
+      conv2d(mapped_to_channels(all[0]), merge_first_axes(all[1]), in_more_groups(options, length));
+  return {channels_to_mapped(y, length, all[1].dim(1))};
+}
 
 Specs Conv2dInput::infer(std::span<const Spec> in) const {
   const char* op = "conv2d_input";
@@ -81,6 +99,20 @@ Specs Conv2dInput::infer(std::span<const Spec> in) const {
 Arrays Conv2dInput::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {conv2d(g[0], in[1], options), conv2d_weight(g[0], in[0], in[1].shape(), options)};
 }
+Arrays Conv2dInput::vmap(const Arrays& in, const Mapped& mapped) const {
+  const int64_t length = mapped_length(in, mapped);
+  Shape merged = input_shape;
+  if (!mapped[1]) {
+    merged[0] *= length;
+    const Array dx = conv2d_input(merge_first_axes(in[0]), in[1], merged, options);
+    return {split_first_axis(dx, length, input_shape[0])};
+  }
+  merged[3] *= length;
+  const Arrays all = all_mapped(in, mapped);
+  const Array dx = conv2d_input(mapped_to_channels(all[0]), merge_first_axes(all[1]), merged,
+                                in_more_groups(options, length));
+  return {channels_to_mapped(dx, length, input_shape[3])};
+}
 
 Specs Conv2dWeight::infer(std::span<const Spec> in) const {
   const char* op = "conv2d_weight";
@@ -90,6 +122,15 @@ Specs Conv2dWeight::infer(std::span<const Spec> in) const {
 
 Arrays Conv2dWeight::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {conv2d_input(in[1], g[0], in[0].shape(), options), conv2d(in[0], g[0], options)};
+}
+Arrays Conv2dWeight::vmap(const Arrays& in, const Mapped& mapped) const {
+  const int64_t length = mapped_length(in, mapped);
+  const Arrays all = all_mapped(in, mapped);
+  Shape merged = weight_shape;
+  merged[0] *= length;
+  const Array dw = conv2d_weight(mapped_to_channels(all[0]), mapped_to_channels(all[1]), merged,
+                                 in_more_groups(options, length));
+  return {split_first_axis(dw, length, weight_shape[0])};
 }
 
 Array conv2d(const Array& x, const Array& weight, const Conv2dOptions& options) {

@@ -45,6 +45,7 @@ class Conv2d final : public OpWith<Conv2d> {
   explicit Conv2d(const Conv2dOptions& options) : options(options) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 class Conv2dInput final : public OpWith<Conv2dInput> {
@@ -57,6 +58,7 @@ class Conv2dInput final : public OpWith<Conv2dInput> {
       : options(options), input_shape(input_shape) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 class Conv2dWeight final : public OpWith<Conv2dWeight> {
@@ -69,6 +71,7 @@ class Conv2dWeight final : public OpWith<Conv2dWeight> {
       : options(options), weight_shape(weight_shape) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

@@ -5,6 +5,7 @@
 
 #include "core/graph/node.h"
 #include "core/ops/create.h"
+#include "core/ops/mapping.h"
 #include "core/ops/reduce.h"
 #include "core/ops/view.h"
 
@@ -187,6 +188,9 @@ Arrays Elementwise::vjp(const Arrays& in, const Arrays& out, const Arrays& g) co
   }
   return cotangents;
 }
+Arrays Elementwise::vmap(const Arrays& in, const Mapped& mapped) const {
+  return {apply(shared_op(function), with_equal_ranks(in, mapped))};
+}
 
 Array where(Array condition, Array x, Array y) {
   if (condition.dtype() != bool_) condition = not_equal(std::move(condition), 0);
@@ -203,6 +207,9 @@ Specs Where::infer(std::span<const Spec> in) const {
 Arrays Where::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {none, unbroadcast(where(in[0], g[0], 0), in[1].shape()),
           unbroadcast(where(in[0], 0, g[0]), in[2].shape())};
+}
+Arrays Where::vmap(const Arrays& in, const Mapped& mapped) const {
+  return {apply(Where(), with_equal_ranks(in, mapped))};
 }
 
 Array astype(Array x, Dtype dtype) {
@@ -224,6 +231,7 @@ Arrays Cast::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   if (!is_inexact(in[0].dtype()) || !is_inexact(dtype)) return {none};
   return {astype(g[0], in[0].dtype())};
 }
+Arrays Cast::vmap(const Arrays& in, const Mapped&) const { return {astype(in[0], dtype)}; }
 
 Array clip(Array x, Array low, Array high) {
   return minimum(maximum(std::move(x), std::move(low)), std::move(high));

@@ -106,6 +106,7 @@ class Elementwise final : public OpWith<Elementwise, PointwiseOp> {
   std::string print() const override { return std::string(name()); }
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 class Where final : public OpWith<Where, PointwiseOp> {
@@ -114,6 +115,7 @@ class Where final : public OpWith<Where, PointwiseOp> {
   NO_FIELDS(Where)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 class Cast final : public OpWith<Cast, PointwiseOp> {
@@ -124,6 +126,7 @@ class Cast final : public OpWith<Cast, PointwiseOp> {
   explicit Cast(Dtype d) : dtype(d) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

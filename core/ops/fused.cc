@@ -74,6 +74,9 @@ Specs Fused::infer(std::span<const Spec>) const {
 Arrays Fused::vjp(const Arrays&, const Arrays&, const Arrays&) const {
   fail(ErrorKind::kRuntime, "[fused] planned nodes are not differentiated");
 }
+Arrays Fused::vmap(const Arrays&, const Mapped&) const {
+  fail(ErrorKind::kRuntime, "[fused] planned nodes are not mapped");
+}
 
 size_t Fused::hash() const {
   size_t seed = code.size();

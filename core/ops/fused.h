@@ -44,6 +44,7 @@ class Fused final : public Op {
   std::string_view name() const override { return "fused"; }
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   size_t hash() const override;
   bool equals(const Op& other) const override;
   std::string print() const override;

@@ -3,6 +3,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/index_op.h"
+#include "core/ops/mapping.h"
 #include "core/ops/view.h"
 
 namespace mica {
@@ -38,6 +39,12 @@ std::pair<Array, Array> aligned(const Array& x, const Array& indices, int axis, 
           broadcast_to(indices, with_length(common, axis, indices.dim(axis)))};
 }
 
+// Mapped indices (B, ...) as (B, places).
+Array places_of(const Array& indices) {
+  return reshape(indices, {indices.dim(0),
+                           size_of(Shape(indices.shape().begin() + 1, indices.shape().end()))});
+}
+
 }  // namespace
 
 Specs Take::infer(std::span<const Spec> in) const {
@@ -47,6 +54,21 @@ Specs Take::infer(std::span<const Spec> in) const {
 
 Arrays Take::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {mica::apply(ScatterSum(in[0].shape(), axis), {in[1], g[0]}), Array()};
+}
+Arrays Take::vmap(const Arrays& in, const Mapped& mapped) const {
+  if (!mapped[1]) return {mica::apply(Take(axis + 1), in)};
+  if (!mapped[0]) return {moveaxis(mica::apply(Take(axis), in), axis, 0)};
+  // (B, length, rest) at (B, places, 1), and the axes put back.
+  const Array x = moveaxis(in[0], axis + 1, 1);
+  const Array rows =
+      reshape(x, {x.dim(0), x.dim(1), size_of(Shape(x.shape().begin() + 2, x.shape().end()))});
+  const Array taken = take_along_axis(rows, expand_dims(places_of(in[1]), {2}), 1);
+  Shape shape = in[1].shape();
+  shape.append(x.shape().begin() + 2, x.shape().end());
+  Array y = reshape(taken, shape);
+  const int index_axes = in[1].rank() - 1;
+  for (int i = 0; i < index_axes; ++i) y = moveaxis(y, 1, axis + index_axes);
+  return {y};
 }
 
 Specs ScatterSum::infer(std::span<const Spec> in) const {
@@ -60,6 +82,25 @@ Specs ScatterSum::infer(std::span<const Spec> in) const {
 Arrays ScatterSum::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {Array(), mica::apply(Take(axis), {g[0], in[0]})};
 }
+Arrays ScatterSum::vmap(const Arrays& in, const Mapped& mapped) const {
+  const int64_t length = mapped_length(in, mapped);
+  Shape result = shape;
+  result.insert(result.begin(), length);
+  if (!mapped[0]) return {mica::apply(ScatterSum(result, axis + 1), in)};
+  // (B, places, rest) at (B, places, 1) to (B, length, rest), and the axis put back.
+  const Arrays all = all_mapped(in, mapped);
+  const int index_axes = all[0].rank() - 1;
+  Array updates = all[1];
+  for (int i = 0; i < index_axes; ++i) updates = moveaxis(updates, axis + index_axes, 1);
+  const Array indices = expand_dims(places_of(all[0]), {2});
+  updates = reshape(updates, {length, indices.dim(1), size_of(with_length(shape, axis, 1))});
+  const Array summed = mica::apply(ScatterSumAlongAxis(1, shape[static_cast<size_t>(axis)]),
+                                   {broadcast_to(indices, updates.shape()), updates});
+  Shape moved = result;
+  const auto at = static_cast<size_t>(axis) + 1;
+  std::rotate(moved.begin() + 1, moved.begin() + at, moved.begin() + at + 1);
+  return {moveaxis(reshape(summed, moved), 1, axis + 1)};
+}
 
 Specs TakeAlongAxis::infer(std::span<const Spec> in) const {
   check_indices(in[1], kName);
@@ -68,6 +109,9 @@ Specs TakeAlongAxis::infer(std::span<const Spec> in) const {
 
 Arrays TakeAlongAxis::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {mica::apply(ScatterSumAlongAxis(axis, in[0].dim(axis)), {in[1], g[0]}), Array()};
+}
+Arrays TakeAlongAxis::vmap(const Arrays& in, const Mapped& mapped) const {
+  return {mica::apply(TakeAlongAxis(axis + 1), all_mapped(in, mapped))};
 }
 
 Specs ScatterSumAlongAxis::infer(std::span<const Spec> in) const {
@@ -81,6 +125,9 @@ Specs ScatterSumAlongAxis::infer(std::span<const Spec> in) const {
 
 Arrays ScatterSumAlongAxis::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {Array(), mica::apply(TakeAlongAxis(axis), {g[0], in[0]})};
+}
+Arrays ScatterSumAlongAxis::vmap(const Arrays& in, const Mapped& mapped) const {
+  return {mica::apply(ScatterSumAlongAxis(axis + 1, length), all_mapped(in, mapped))};
 }
 
 Array take(const Array& x, const Array& indices, int axis) {

@@ -17,6 +17,7 @@ class Take final : public OpWith<Take> {
   explicit Take(int along) : axis(along) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// indices, updates -> zeros of `shape` with the updates added at the indices along `axis`.
@@ -29,6 +30,7 @@ class ScatterSum final : public OpWith<ScatterSum> {
   ScatterSum(Shape result, int along) : shape(std::move(result)), axis(along) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// x, indices of the same shape but for `axis` -> the shape of indices.
@@ -40,6 +42,7 @@ class TakeAlongAxis final : public OpWith<TakeAlongAxis> {
   explicit TakeAlongAxis(int along) : axis(along) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// indices, updates (of the same shape) -> zeros with `length` places along `axis` and the updates
@@ -53,6 +56,7 @@ class ScatterSumAlongAxis final : public OpWith<ScatterSumAlongAxis> {
   ScatterSumAlongAxis(int along, int64_t places) : axis(along), length(places) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

@@ -1,6 +1,7 @@
 #include "core/ops/matmul.h"
 
 #include "core/ops/elementwise.h"
+#include "core/ops/mapping.h"
 #include "core/ops/view.h"
 
 namespace mica {
@@ -33,6 +34,10 @@ Arrays MatMul::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   if (!is_inexact(in[0].dtype())) return {Array(), Array()};
   return {unbroadcast(matmul(g[0], swapaxes(in[1], -1, -2)), in[0].shape()),
           unbroadcast(matmul(swapaxes(in[0], -1, -2), g[0]), in[1].shape())};
+}
+Arrays MatMul::vmap(const Arrays& in, const Mapped& mapped) const {
+  const Arrays aligned = with_equal_ranks(in, mapped);
+  return {matmul(aligned[0], aligned[1])};
 }
 
 Array matmul(const Array& a, const Array& b) {

@@ -21,6 +21,7 @@ class MatMul final : public OpWith<MatMul> {
   NO_FIELDS(MatMul)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

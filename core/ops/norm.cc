@@ -1,6 +1,7 @@
 #include "core/ops/norm.h"
 
 #include "core/ops/elementwise.h"
+#include "core/ops/mapping.h"
 #include "core/ops/norm_op.h"
 #include "core/ops/reduce.h"
 #include "core/ops/view.h"
@@ -30,6 +31,14 @@ Array one_over_rows(const Array& x) {
   return Array(1.0 / static_cast<double>(std::max<int64_t>(rows, 1)));
 }
 
+// Mapped weights or biases (B, columns) for rows (B, ..., columns).
+Array for_rows(const Array& factors, int rank) {
+  Shape shape(static_cast<size_t>(rank), 1);
+  shape.front() = factors.dim(0);
+  shape.back() = factors.dim(1);
+  return reshape(factors, shape);
+}
+
 }  // namespace
 
 Specs ChannelMoments::infer(std::span<const Spec> in) const {
@@ -43,6 +52,11 @@ Arrays ChannelMoments::vjp(const Arrays& in, const Arrays& out, const Arrays& g)
   const Array centred = astype(in[0], out[0].dtype()) - out[0];
   return {astype(g[0] * share + centred * (g[1] * (2 * share)), in[0].dtype())};
 }
+Arrays ChannelMoments::vmap(const Arrays& in, const Mapped&) const {
+  const Arrays moments = mica::apply_all(ChannelMoments(), {mapped_to_channels(in[0])});
+  const Shape shape = {in[0].dim(0), in[0].dim(-1)};
+  return {reshape(moments[0], shape), reshape(moments[1], shape)};
+}
 
 Specs ChannelDots::infer(std::span<const Spec> in) const {
   check_channels(in[0], kName);
@@ -55,6 +69,13 @@ Arrays ChannelDots::vjp(const Arrays& in, const Arrays& out, const Arrays& g) co
   const Array centred = astype(in[1], type) - in[2];
   return {astype(g[0] + g[1] * centred, in[0].dtype()),
           astype(g[1] * astype(in[0], type), in[1].dtype()), -g[1] * out[0]};
+}
+Arrays ChannelDots::vmap(const Arrays& in, const Mapped& mapped) const {
+  const Arrays all = all_mapped(in, mapped);
+  Arrays joined;
+  for (const Array& x : all) joined.push_back(mapped_to_channels(x));
+  const Arrays dots = mica::apply_all(ChannelDots(), joined);
+  return {reshape(dots[0], all[2].shape()), reshape(dots[1], all[2].shape())};
 }
 
 // With r = 1 / sqrt(variance + eps) and n rows: dx = weight r (g - sum(g) / n - (x - mean) r^2
@@ -77,6 +98,13 @@ Arrays BatchNormed::vjp(const Arrays& in, const Arrays&, const Arrays& g) const 
   }
   return cotangents;
 }
+Arrays BatchNormed::vmap(const Arrays& in, const Mapped& mapped) const {
+  const Arrays all = all_mapped(in, mapped);
+  Arrays joined;
+  for (const Array& x : all) joined.push_back(mapped_to_channels(x));
+  const Array y = mica::apply(BatchNormed(eps), joined);
+  return {channels_to_mapped(y, all[3].dim(0), all[3].dim(-1))};
+}
 
 Specs RowNorm::infer(std::span<const Spec> in) const {
   if (!is_floating(in[0].dtype)) fail("[{}] needs a floating type, got {}", name(), in[0].dtype);
@@ -91,6 +119,16 @@ Arrays RowNorm::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const 
   Arrays cotangents = mica::apply_all(RowNormGradient(eps, centred), inputs);
   cotangents.resize(in.size());
   return cotangents;
+}
+Arrays RowNorm::vmap(const Arrays& in, const Mapped& mapped) const {
+  const bool own_factors = in.size() > 1 && (mapped[1] || (in.size() > 2 && mapped[2]));
+  if (!own_factors) return mica::apply_all(RowNorm(eps, centred), in);
+  const Arrays all = all_mapped(in, mapped);
+  Arrays out = mica::apply_all(RowNorm(eps, centred), {all[0]});
+  Array y = astype(out[0], all[1].dtype()) * for_rows(all[1], all[0].rank());
+  if (all.size() > 2) y = y + for_rows(all[2], all[0].rank());
+  out[0] = astype(y, in[0].dtype());
+  return out;
 }
 
 Specs RowNormGradient::infer(std::span<const Spec> in) const {
@@ -132,6 +170,19 @@ Arrays RowNormGradient::vjp(const Arrays& in, const Arrays&, const Arrays& given
   const Array by_x = through(given[1] * g + of_z) - of_root;
   const Array by_g = in[4] * back + given[1] * z + given[2];
   return {astype(by_g, in[0].dtype()), astype(by_x, in[1].dtype()), Array(), Array(), by_weight};
+}
+Arrays RowNormGradient::vmap(const Arrays& in, const Mapped& mapped) const {
+  const Arrays all = all_mapped(in, mapped);
+  if (in.size() == 4) return mica::apply_all(RowNormGradient(eps, centred), all);
+  const Array g = astype(all[0], all[2].dtype());
+  const Array weighted = astype(g * for_rows(all[4], all[0].rank()), all[0].dtype());
+  const Array dx = mica::apply(RowNormGradient(eps, centred), {weighted, all[1], all[2], all[3]});
+  const Array apart = astype(all[1], g.dtype()) - expand_dims(all[2], {-1});
+  const Array normed = apart * expand_dims(all[3], {-1});
+  Axes rows;
+  for (int axis = 1; axis + 1 < all[0].rank(); ++axis) rows.push_back(axis);
+  if (rows.empty()) return {dx, g * normed, g};
+  return {dx, sum(g * normed, rows), sum(g, rows)};
 }
 
 std::pair<Array, Array> channel_moments(const Array& x) {

@@ -12,6 +12,7 @@ class ChannelMoments final : public OpWith<ChannelMoments> {
   NO_FIELDS(ChannelMoments)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// g and x (..., channels), mean (channels,) -> the sums of g and of g * (x - mean) over the
@@ -22,6 +23,7 @@ class ChannelDots final : public OpWith<ChannelDots> {
   NO_FIELDS(ChannelDots)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// x, mean, variance, y[, weight, bias] -> y, which is x normalised by graph code. It only brings
@@ -34,6 +36,7 @@ class BatchNormed final : public OpWith<BatchNormed> {
   explicit BatchNormed(double added) : eps(added) {}
   Specs infer(std::span<const Spec> in) const override { return {in[3]}; }
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   int forwarded_input(int) const override { return 3; }
 };
 
@@ -50,6 +53,7 @@ class RowNorm final : public OpWith<RowNorm> {
   std::string_view name() const override { return centred ? "layer_norm" : "rms_norm"; }
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// The gradient of y: g, x, mean, root[, weight] -> dx[, dweight, dbias]. A function of g, x and
@@ -66,6 +70,7 @@ class RowNormGradient final : public OpWith<RowNormGradient> {
   }
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

@@ -1,5 +1,7 @@
 #include "core/ops/pool.h"
 
+#include "core/ops/mapping.h"
+
 namespace mica {
 namespace {
 
@@ -46,6 +48,9 @@ Specs MaxPool2d::infer(std::span<const Spec> in) const {
 Arrays MaxPool2d::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {apply(MaxPool2dGradient(options), {in[0], g[0]})};
 }
+Arrays MaxPool2d::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_in_batch(MaxPool2d(options), in, mapped);
+}
 
 Specs MaxPool2dGradient::infer(std::span<const Spec> in) const {
   const char* op = "max_pool2d_gradient";
@@ -57,6 +62,9 @@ Specs MaxPool2dGradient::infer(std::span<const Spec> in) const {
 Arrays MaxPool2dGradient::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {Array(), apply(MaxPool2dSelect(options), {in[0], g[0]})};
 }
+Arrays MaxPool2dGradient::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_in_batch(MaxPool2dGradient(options), in, mapped);
+}
 
 Specs MaxPool2dSelect::infer(std::span<const Spec> in) const {
   const char* op = "max_pool2d_select";
@@ -67,6 +75,9 @@ Specs MaxPool2dSelect::infer(std::span<const Spec> in) const {
 Arrays MaxPool2dSelect::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {Array(), apply(MaxPool2dGradient(options), {in[0], g[0]})};
 }
+Arrays MaxPool2dSelect::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_in_batch(MaxPool2dSelect(options), in, mapped);
+}
 
 Specs AvgPool2d::infer(std::span<const Spec> in) const {
   check_floating(in[0].dtype, "avg_pool2d");
@@ -75,6 +86,9 @@ Specs AvgPool2d::infer(std::span<const Spec> in) const {
 
 Arrays AvgPool2d::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {apply(AvgPool2dGradient(options, in[0].shape()), {g[0]})};
+}
+Arrays AvgPool2d::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_in_batch(AvgPool2d(options), in, mapped);
 }
 
 Specs AvgPool2dGradient::infer(std::span<const Spec> in) const {
@@ -85,6 +99,11 @@ Specs AvgPool2dGradient::infer(std::span<const Spec> in) const {
 
 Arrays AvgPool2dGradient::vjp(const Arrays&, const Arrays&, const Arrays& g) const {
   return {apply(AvgPool2d(options), {g[0]})};
+}
+Arrays AvgPool2dGradient::vmap(const Arrays& in, const Mapped& mapped) const {
+  Shape merged = input_shape;
+  merged[0] *= mapped_length(in, mapped);
+  return map_in_batch(AvgPool2dGradient(options, merged), in, mapped);
 }
 
 Array max_pool2d(const Array& x, const Pool2dOptions& options) {

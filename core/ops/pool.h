@@ -38,6 +38,7 @@ class MaxPool2d final : public OpWith<MaxPool2d> {
   explicit MaxPool2d(const Pool2dOptions& options) : options(options) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// x (N, H, W, C), cotangent (N, H', W', C) -> (N, H, W, C): each cotangent at its window's
@@ -50,6 +51,7 @@ class MaxPool2dGradient final : public OpWith<MaxPool2dGradient> {
   explicit MaxPool2dGradient(const Pool2dOptions& options) : options(options) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// x, values (N, H, W, C) -> (N, H', W', C): the value that stands where x has its window's
@@ -62,6 +64,7 @@ class MaxPool2dSelect final : public OpWith<MaxPool2dSelect> {
   explicit MaxPool2dSelect(const Pool2dOptions& options) : options(options) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 class AvgPool2d final : public OpWith<AvgPool2d> {
@@ -72,6 +75,7 @@ class AvgPool2d final : public OpWith<AvgPool2d> {
   explicit AvgPool2d(const Pool2dOptions& options) : options(options) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// cotangent (N, H', W', C) -> input_shape (N, H, W, C). The transpose of AvgPool2d.
@@ -85,6 +89,7 @@ class AvgPool2dGradient final : public OpWith<AvgPool2dGradient> {
       : options(options), input_shape(input_shape) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

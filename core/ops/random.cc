@@ -7,6 +7,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/index.h"
+#include "core/ops/mapping.h"
 #include "core/ops/random_op.h"
 #include "core/ops/reduce.h"
 #include "core/ops/sort.h"
@@ -29,6 +30,9 @@ Specs RandomBits::infer(std::span<const Spec> in) const {
 }
 
 Arrays RandomBits::vjp(const Arrays&, const Arrays&, const Arrays&) const { return {Array()}; }
+Arrays RandomBits::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_by_loop(RandomBits(shape), in, mapped);
+}
 
 Specs RandomBlocks::infer(std::span<const Spec> in) const {
   check_key(in[0], "random");
@@ -39,6 +43,9 @@ Specs RandomBlocks::infer(std::span<const Spec> in) const {
 Arrays RandomBlocks::vjp(const Arrays&, const Arrays&, const Arrays&) const {
   return {Array(), Array()};
 }
+Arrays RandomBlocks::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_by_loop(RandomBlocks(), in, mapped);
+}
 
 Specs Dropout::infer(std::span<const Spec> in) const {
   if (!is_floating(in[0].dtype)) fail("[dropout] needs a floating type, got {}", in[0].dtype);
@@ -48,6 +55,9 @@ Specs Dropout::infer(std::span<const Spec> in) const {
 
 Arrays Dropout::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {mica::apply(Dropout(p), {g[0], in[1]}), Array()};
+}
+Arrays Dropout::vmap(const Arrays& in, const Mapped& mapped) const {
+  return map_by_loop(Dropout(p), in, mapped);
 }
 
 }  // namespace mica

@@ -41,6 +41,7 @@ class RandomBits final : public OpWith<RandomBits> {
   explicit RandomBits(Shape result) : shape(std::move(result)) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// key (2,), counters (n, 2) -> (n, 2): a block per counter.
@@ -50,6 +51,7 @@ class RandomBlocks final : public OpWith<RandomBlocks> {
   NO_FIELDS(RandomBlocks)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// x, key (2,) -> x / (1 - p) where the element's uniform number in [0, 1), as bernoulli draws it,
@@ -62,6 +64,7 @@ class Dropout final : public OpWith<Dropout> {
   explicit Dropout(double share) : p(share) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

@@ -114,6 +114,15 @@ Specs Reduce::infer(std::span<const Spec> in) const {
 Arrays Reduce::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
   return {kVjps[static_cast<size_t>(reduction)](in[0], out[0], g[0], axes)};
 }
+Arrays Reduce::vmap(const Arrays& in, const Mapped&) const {
+  Axes behind;
+  for (int axis : axes) behind.push_back(axis + 1);
+  return {apply(Reduce(reduction, behind), in)};
+}
+
+Arrays ArgExtreme::vmap(const Arrays& in, const Mapped&) const {
+  return {apply(ArgExtreme(axis + 1, largest), in)};
+}
 
 Specs ArgExtreme::infer(std::span<const Spec> in) const {
   Spec out = {in[0].shape, int32};

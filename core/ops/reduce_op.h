@@ -23,6 +23,7 @@ class Reduce final : public OpWith<Reduce> {
   std::string_view name() const override { return name_of(reduction); }
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// Position of the first largest (or smallest) element of one axis, which stays with length 1.
@@ -35,6 +36,7 @@ class ArgExtreme final : public OpWith<ArgExtreme> {
   ArgExtreme(int a, bool l) : axis(a), largest(l) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {Array()}; }
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

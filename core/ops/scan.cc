@@ -2,6 +2,7 @@
 
 #include "core/ops/elementwise.h"
 #include "core/ops/index_op.h"
+#include "core/ops/mapping.h"
 #include "core/ops/scan_op.h"
 #include "core/ops/view.h"
 
@@ -66,6 +67,9 @@ void check_type(Dtype dtype, bool ordered, std::string_view op) {
     if (!is_inexact(x.dtype())) return {Array()};                                      \
     return {cotangent};                                                                \
   }                                                                                    \
+  Arrays Class::vmap(const Arrays& in, const Mapped&) const {                          \
+    return {mica::apply(Class(axis + 1, reverse, inclusive), in)};                     \
+  }                                                                                    \
   Array function(const Array& x, int axis, const ScanOptions& options) {               \
     axis = normalize_axis(axis, x.shape().size(), #function);                          \
     const Array widened = astype(x, result_dtype(Result::result, x.dtype()));          \
@@ -80,6 +84,9 @@ Specs RunningArg::infer(std::span<const Spec> in) const {
 }
 
 Arrays RunningArg::vjp(const Arrays&, const Arrays&, const Arrays&) const { return {Array()}; }
+Arrays RunningArg::vmap(const Arrays& in, const Mapped&) const {
+  return {mica::apply(RunningArg(axis + 1, reverse, largest), in)};
+}
 
 Specs LinearRecurrence::infer(std::span<const Spec> in) const {
   if (!is_floating(in[0].dtype)) fail("[{}] needs a floating type, got {}", kName, in[0].dtype);
@@ -92,6 +99,9 @@ Specs LinearRecurrence::infer(std::span<const Spec> in) const {
 Arrays LinearRecurrence::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
   const Array total = linear_recurrence(shifted(in[0], axis, !reverse), g[0], axis, !reverse);
   return {total * shifted(out[0], axis, reverse), total};
+}
+Arrays LinearRecurrence::vmap(const Arrays& in, const Mapped& mapped) const {
+  return {mica::apply(LinearRecurrence(axis + 1, reverse), all_mapped(in, mapped))};
 }
 
 Array linear_recurrence(const Array& a, const Array& b, int axis, bool reverse) {

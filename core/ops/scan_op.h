@@ -19,6 +19,7 @@ namespace mica {
         : axis(along), reverse(from_end), inclusive(with_own) {}                     \
     Specs infer(std::span<const Spec> in) const override;                            \
     Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override; \
+    Arrays vmap(const Arrays& in, const Mapped& mapped) const override;              \
   };
 #include "core/ops/scan.def"
 #undef SCAN
@@ -35,6 +36,7 @@ class RunningArg final : public OpWith<RunningArg> {
       : axis(along), reverse(from_end), largest(want_largest) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// y[k] = a[k] * y[k - 1] + b[k]; inputs a and b of one shape and dtype.
@@ -47,6 +49,7 @@ class LinearRecurrence final : public OpWith<LinearRecurrence> {
   LinearRecurrence(int along, bool from_end) : axis(along), reverse(from_end) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

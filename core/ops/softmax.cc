@@ -2,6 +2,7 @@
 
 #include "core/ops/elementwise.h"
 #include "core/ops/index.h"
+#include "core/ops/mapping.h"
 #include "core/ops/reduce.h"
 #include "core/ops/softmax_op.h"
 #include "core/ops/view.h"
@@ -49,11 +50,15 @@ Arrays Softmax::vjp(const Arrays&, const Arrays& out, const Arrays& g) const {
   const Array weighted = g[0] * out[0];
   return {weighted - out[0] * sum(weighted, {-1}, true)};
 }
+Arrays Softmax::vmap(const Arrays& in, const Mapped&) const { return {mica::apply(Softmax(), in)}; }
 
 Specs LogSoftmax::infer(std::span<const Spec> in) const { return {check_rows(in[0], kName)}; }
 
 Arrays LogSoftmax::vjp(const Arrays&, const Arrays& out, const Arrays& g) const {
   return {g[0] - exp(out[0]) * sum(g[0], {-1}, true)};
+}
+Arrays LogSoftmax::vmap(const Arrays& in, const Mapped&) const {
+  return {mica::apply(LogSoftmax(), in)};
 }
 
 Specs LogSumExp::infer(std::span<const Spec> in) const {
@@ -65,6 +70,9 @@ Arrays LogSumExp::vjp(const Arrays& in, const Arrays& out, const Arrays& g) cons
   const Array total = expand_dims(where(isfinite(out[0]), out[0], 0), {-1});
   return {expand_dims(g[0], {-1}) * exp(in[0] - total)};
 }
+Arrays LogSumExp::vmap(const Arrays& in, const Mapped&) const {
+  return {mica::apply(LogSumExp(), in)};
+}
 
 Specs CrossEntropy::infer(std::span<const Spec> in) const {
   check_labels(in[0], in[1], kName);
@@ -74,6 +82,9 @@ Specs CrossEntropy::infer(std::span<const Spec> in) const {
 
 Arrays CrossEntropy::vjp(const Arrays& in, const Arrays& out, const Arrays& g) const {
   return {mica::apply(CrossEntropyGrad(), {in[0], in[1], g[0], out[1], out[2]}), Array()};
+}
+Arrays CrossEntropy::vmap(const Arrays& in, const Mapped& mapped) const {
+  return mica::apply_all(CrossEntropy(strict), all_mapped(in, mapped));
 }
 
 Specs CrossEntropyGrad::infer(std::span<const Spec> in) const {
@@ -89,6 +100,9 @@ Arrays CrossEntropyGrad::vjp(const Arrays& in, const Arrays&, const Arrays& g) c
   const Array by_cotangent = sum(masked * (p - one_hot(in[1], classes, p.dtype())), {-1});
   const Array weighted = masked * expand_dims(in[2], {-1}) * p;
   return {weighted - p * sum(weighted, {-1}, true), Array(), by_cotangent, Array(), Array()};
+}
+Arrays CrossEntropyGrad::vmap(const Arrays& in, const Mapped& mapped) const {
+  return mica::apply_all(CrossEntropyGrad(), all_mapped(in, mapped));
 }
 
 Array softmax(const Array& x, int axis) {

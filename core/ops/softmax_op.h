@@ -14,6 +14,7 @@ class Softmax final : public OpWith<Softmax> {
   NO_FIELDS(Softmax)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// (..., columns) -> the same shape: x - logsumexp(x).
@@ -23,6 +24,7 @@ class LogSoftmax final : public OpWith<LogSoftmax> {
   NO_FIELDS(LogSoftmax)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// (..., columns) -> (...). No columns, or all of them -inf, give -inf.
@@ -32,6 +34,7 @@ class LogSumExp final : public OpWith<LogSumExp> {
   NO_FIELDS(LogSumExp)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// logits (..., classes), integer labels (...) -> the loss, and for the gradient each row's maximum
@@ -44,6 +47,7 @@ class CrossEntropy final : public OpWith<CrossEntropy> {
   explicit CrossEntropy(bool s) : strict(s) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// Gradient of CrossEntropy by its logits: logits, labels, cotangent (...), maximum, sum ->
@@ -55,6 +59,7 @@ class CrossEntropyGrad final : public OpWith<CrossEntropyGrad> {
   NO_FIELDS(CrossEntropyGrad)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

@@ -30,6 +30,7 @@ Specs Argsort::infer(std::span<const Spec> in) const {
 }
 
 Arrays Argsort::vjp(const Arrays&, const Arrays&, const Arrays&) const { return {Array()}; }
+Arrays Argsort::vmap(const Arrays& in, const Mapped&) const { return {mica::apply(Argsort(), in)}; }
 
 Specs ArgTopK::infer(std::span<const Spec> in) const {
   Shape shape = check_sortable(in[0], kName).shape;
@@ -38,6 +39,9 @@ Specs ArgTopK::infer(std::span<const Spec> in) const {
 }
 
 Arrays ArgTopK::vjp(const Arrays&, const Arrays&, const Arrays&) const { return {Array()}; }
+Arrays ArgTopK::vmap(const Arrays& in, const Mapped&) const {
+  return {mica::apply(ArgTopK(k), in)};
+}
 
 Array argsort(const Array& x, int axis) {
   return positions(Argsort(), x, normalize_axis(axis, x.shape().size(), "argsort"));

@@ -13,6 +13,7 @@ class Argsort final : public OpWith<Argsort> {
   NO_FIELDS(Argsort)
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// int32 positions of the k largest of each row, largest first, the first one among equals first.
@@ -24,6 +25,7 @@ class ArgTopK final : public OpWith<ArgTopK> {
   explicit ArgTopK(int64_t count) : k(count) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

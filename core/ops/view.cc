@@ -4,6 +4,7 @@
 
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/mapping.h"
 #include "core/ops/view_op.h"
 
 namespace mica {
@@ -38,6 +39,12 @@ std::pair<int64_t, int64_t> slice_range(int64_t start, int64_t stop, int64_t ste
   return {start, distance <= 0 ? 0 : ceil_divide(distance, std::abs(step))};
 }
 
+// The same for each axis, and for another one in front of them.
+Shape with_first(int64_t first, Shape rest) {
+  rest.insert(rest.begin(), first);
+  return rest;
+}
+
 }  // namespace
 
 // ---- Reshape
@@ -65,6 +72,9 @@ Array reshape(Array x, const Shape& shape) {
 Specs Reshape::infer(std::span<const Spec> in) const { return {{shape, in[0].dtype}}; }
 Arrays Reshape::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {reshape(g[0], in[0].shape())};
+}
+Arrays Reshape::vmap(const Arrays& in, const Mapped&) const {
+  return {reshape(in[0], with_first(in[0].dim(0), shape))};
 }
 
 std::optional<Layout> Reshape::view(const Layout& in) const {
@@ -182,6 +192,11 @@ Arrays Transpose::vjp(const Arrays&, const Arrays&, const Arrays& g) const {
   for (size_t i = 0; i < axes.size(); ++i) inverse[static_cast<size_t>(axes[i])] = int(i);
   return {transpose(g[0], inverse)};
 }
+Arrays Transpose::vmap(const Arrays& in, const Mapped&) const {
+  Axes order = {0};
+  for (int axis : axes) order.push_back(axis + 1);
+  return {transpose(in[0], order)};
+}
 std::optional<Layout> Transpose::view(const Layout& in) const {
   Layout out = in;
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -205,6 +220,13 @@ Array broadcast_to(Array x, const Shape& shape) {
 Specs BroadcastTo::infer(std::span<const Spec> in) const { return {{shape, in[0].dtype}}; }
 Arrays BroadcastTo::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {unbroadcast(g[0], in[0].shape())};
+}
+Arrays BroadcastTo::vmap(const Arrays& in, const Mapped&) const {
+  const Shape& own = in[0].shape();
+  Shape aligned(shape.size() + 2 - own.size(), 1);
+  aligned[0] = own[0];
+  aligned.append(own.begin() + 1, own.end());
+  return {broadcast_to(reshape(in[0], aligned), with_first(own[0], shape))};
 }
 std::optional<Layout> BroadcastTo::view(const Layout& in) const {
   Layout out = {shape, Strides(shape.size(), 0), in.offset};
@@ -263,6 +285,10 @@ Specs Slice::infer(std::span<const Spec> in) const { return {{shape, in[0].dtype
 Arrays Slice::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {apply(Unslice(start, step, in[0].shape()), {g[0]})};
 }
+Arrays Slice::vmap(const Arrays& in, const Mapped&) const {
+  const int64_t length = in[0].dim(0);
+  return {apply(Slice(with_first(0, start), with_first(1, step), with_first(length, shape)), in)};
+}
 std::optional<Layout> Slice::view(const Layout& in) const {
   Layout out = {shape, in.strides, in.offset};
   for (size_t i = 0; i < shape.size(); ++i) {
@@ -275,6 +301,10 @@ std::optional<Layout> Slice::view(const Layout& in) const {
 Specs Unslice::infer(std::span<const Spec> in) const { return {{shape, in[0].dtype}}; }
 Arrays Unslice::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   return {apply(Slice(start, step, in[0].shape()), {g[0]})};
+}
+Arrays Unslice::vmap(const Arrays& in, const Mapped&) const {
+  const int64_t length = in[0].dim(0);
+  return {apply(Unslice(with_first(0, start), with_first(1, step), with_first(length, shape)), in)};
 }
 
 Array pad(const Array& x, const Shape& low, const Shape& high, const Array& value) {
@@ -303,6 +333,11 @@ Array concatenate(const Arrays& arrays, int axis) {
   return same.size() == 1 ? same[0] : apply(Concatenate(axis), same);
 }
 
+Arrays Contiguous::vmap(const Arrays& in, const Mapped&) const { return {apply(Contiguous(), in)}; }
+Arrays Arange::vmap(const Arrays&, const Mapped&) const {
+  fail(ErrorKind::kRuntime, "[arange] has no inputs to map");
+}
+
 Specs Concatenate::infer(std::span<const Spec> in) const {
   Spec out = in[0];
   const auto at = static_cast<size_t>(axis);
@@ -325,6 +360,9 @@ Arrays Concatenate::vjp(const Arrays& in, const Arrays&, const Arrays& g) const 
     start += x.dim(axis);
   }
   return parts;
+}
+Arrays Concatenate::vmap(const Arrays& in, const Mapped& mapped) const {
+  return {apply(Concatenate(axis + 1), all_mapped(in, mapped))};
 }
 
 Array stack(const Arrays& arrays, int axis) {

@@ -13,6 +13,7 @@ class Reshape final : public OpWith<Reshape, ViewOp> {
   explicit Reshape(const Shape& s) : shape(s) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   std::optional<Layout> view(const Layout& in) const override;
 };
 
@@ -24,6 +25,7 @@ class Transpose final : public OpWith<Transpose, ViewOp> {
   explicit Transpose(const Axes& a) : axes(a) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   std::optional<Layout> view(const Layout& in) const override;
 };
 
@@ -35,6 +37,7 @@ class BroadcastTo final : public OpWith<BroadcastTo, ViewOp> {
   explicit BroadcastTo(const Shape& s) : shape(s) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   std::optional<Layout> view(const Layout& in) const override;
 };
 
@@ -50,6 +53,7 @@ class Slice final : public OpWith<Slice, ViewOp> {
       : start(first), step(stride), shape(s) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   std::optional<Layout> view(const Layout& in) const override;
 };
 
@@ -65,6 +69,7 @@ class Unslice final : public OpWith<Unslice> {
       : start(first), step(stride), shape(s) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 class Concatenate final : public OpWith<Concatenate> {
@@ -75,6 +80,7 @@ class Concatenate final : public OpWith<Concatenate> {
   explicit Concatenate(int a) : axis(a) {}
   Specs infer(std::span<const Spec> in) const override;
   Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// The same values in row-major order. The planner inserts it where a kernel needs that.
@@ -84,6 +90,7 @@ class Contiguous final : public OpWith<Contiguous> {
   NO_FIELDS(Contiguous)
   Specs infer(std::span<const Spec> in) const override { return {in[0]}; }
   Arrays vjp(const Arrays&, const Arrays&, const Arrays& g) const override { return {g[0]}; }
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 /// start + i * step for i < count.
@@ -99,6 +106,7 @@ class Arange final : public OpWith<Arange> {
       : start(first), step(stride), count(n), dtype(d) {}
   Specs infer(std::span<const Spec>) const override { return {{{count}, dtype}}; }
   Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
 }  // namespace mica

@@ -64,6 +64,7 @@ class Placeholder final : public OpWith<Placeholder> {
       : shape(spec.shape), dtype(spec.dtype), strides(s), dies(d) {}
   Specs infer(std::span<const Spec>) const override { return {{shape, dtype}}; }
   Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
+  Arrays vmap(const Arrays&, const Mapped&) const override { return {}; }
 };
 
 /// What `results` depend on, with placeholders as leaves. Nothing else is wanted.

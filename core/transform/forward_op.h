@@ -17,6 +17,7 @@ class Forward final : public OpWith<Forward> {
   Arrays vjp(const Arrays&, const Arrays&, const Arrays& g) const override {
     return {stop ? Array() : g[0]};
   }
+  Arrays vmap(const Arrays& in, const Mapped&) const override { return {apply(*this, in)}; }
   int forwarded_input(int) const override { return 0; }
 };
 
@@ -38,6 +39,8 @@ class CustomVjp final : public Op {
     cotangents.resize(in.size());
     return cotangents;
   }
+  /// `backward` is mapped as well. Arguments that are not mapped count as repeated.
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
   int forwarded_input(int output) const override { return static_cast<int>(arguments_) + output; }
   // Forwarding nodes never reach a plan, so that identity is all there is to compare.
   size_t hash() const override { return std::hash<const Op*>()(this); }

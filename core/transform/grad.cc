@@ -6,6 +6,7 @@
 #include "core/ops/elementwise.h"
 #include "core/ops/view.h"
 #include "core/transform/forward_op.h"
+#include "core/transform/linearize.h"
 
 namespace mica {
 namespace {
@@ -125,6 +126,23 @@ Array make_tracer(const Array& x) {
 
 Array typed(const Array& x) { return x.is_weak() ? astype(x, x.dtype()) : x; }
 
+// `given` in the types of `wanted`, whose shapes it has to have.
+Arrays same_forms(const char* op, const char* what, const char* whose, const Arrays& given,
+                  const Arrays& wanted) {
+  if (given.size() != wanted.size()) {
+    fail("[{}] {} {}s for {} {}s", op, given.size(), what, wanted.size(), whose);
+  }
+  Arrays same;
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    if (given[i].shape() != wanted[i].shape()) {
+      fail("[{}] {} {} has shape {}, the {} {}", op, what, i, to_string(given[i].shape()), whose,
+           to_string(wanted[i].shape()));
+    }
+    same.push_back(astype(given[i], wanted[i].dtype()));
+  }
+  return same;
+}
+
 std::vector<int> argument_numbers(const std::vector<int>& argnums, size_t count) {
   std::vector<int> numbers;
   for (int n : argnums) {
@@ -179,25 +197,61 @@ UnaryFunction grad(UnaryFunction f) {
   return [many = std::move(many)](const Array& x) { return many({x})[0]; };
 }
 
-std::pair<Arrays, Arrays> vjp(const ArraysFunction& f, const Arrays& primals,
-                              const Arrays& cotangents) {
-  TracingScope tracing;
+Linearized linearize(const ArraysFunction& f, const Arrays& primals) {
   Arrays tracers;
   for (const Array& primal : primals) tracers.push_back(make_tracer(typed(primal)));
-  Arrays outputs = f(tracers);
-  if (outputs.size() != cotangents.size()) {
-    fail("[vjp] {} outputs and {} cotangents", outputs.size(), cotangents.size());
-  }
-  Arrays given;
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (cotangents[i].shape() != outputs[i].shape()) {
-      fail("[vjp] cotangent {} has shape {}, the output {}", i, to_string(cotangents[i].shape()),
-           to_string(outputs[i].shape()));
-    }
-    given.push_back(astype(cotangents[i], outputs[i].dtype()));
-  }
-  Arrays back = pullback(tracers, outputs, given);
-  return {std::move(outputs), std::move(back)};
+  Linearized result;
+  result.outputs = f(tracers);
+  result.pullback = [tracers, outputs = result.outputs](const Arrays& cotangents) {
+    return mica::pullback(tracers, outputs, cotangents);
+  };
+  return result;
+}
+
+Arrays Linearized::pushforward(const Arrays& tangents) const {
+  Arrays linear;  // cotangents, of which the pullback is a linear map
+  for (const Array& y : outputs) linear.push_back(make_tracer(zeros(y.shape(), y.dtype())));
+  return mica::pullback(linear, pullback(linear), tangents);
+}
+
+std::pair<Arrays, Arrays> vjp(const ArraysFunction& f, const Arrays& primals,
+                              const Arrays& cotangents) {
+  const TracingScope tracing;
+  Linearized at = linearize(f, primals);
+  Arrays given = same_forms("vjp", "cotangent", "output", cotangents, at.outputs);
+  Arrays back = at.pullback(given);
+  return {std::move(at.outputs), std::move(back)};
+}
+
+std::pair<Arrays, Arrays> jvp(const ArraysFunction& f, const Arrays& primals,
+                              const Arrays& tangents) {
+  const TracingScope tracing;
+  const Arrays given = same_forms("jvp", "tangent", "primal", tangents, primals);
+  Arrays outputs;
+  std::vector<size_t> floating;
+  const Linearized at = linearize(
+      [&](const Arrays& x) {
+        outputs = f(x);
+        Arrays chosen;
+        for (size_t i = 0; i < outputs.size(); ++i) {
+          if (!is_inexact(outputs[i].dtype())) continue;
+          chosen.push_back(typed(outputs[i]));
+          floating.push_back(i);
+        }
+        return chosen;
+      },
+      primals);
+  Arrays along;
+  for (const Array& y : outputs) along.push_back(zeros(y.shape(), y.dtype()));
+  const Arrays found = at.pushforward(given);
+  for (size_t i = 0; i < found.size(); ++i) along[floating[i]] = found[i];
+  return {std::move(outputs), std::move(along)};
+}
+
+std::pair<Array, Array> jvp(const UnaryFunction& f, const Array& primal, const Array& tangent) {
+  const ArraysFunction many = [&](const Arrays& x) { return Arrays{f(x[0])}; };
+  const auto [outputs, along] = jvp(many, {primal}, {tangent});
+  return {outputs[0], along[0]};
 }
 
 Array stop_gradient(const Array& x) { return apply(Forward(true), {x}); }

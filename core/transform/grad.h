@@ -35,6 +35,12 @@ std::function<std::pair<Arrays, Arrays>(const Arrays&)> value_and_grad_aux(
 std::pair<Arrays, Arrays> vjp(const ArraysFunction& f, const Arrays& primals,
                               const Arrays& cotangents);
 
+/// Results of f at `primals` and their derivatives along `tangents`, which have the primals'
+/// shapes. The derivative of an integer result is zero.
+std::pair<Arrays, Arrays> jvp(const ArraysFunction& f, const Arrays& primals,
+                              const Arrays& tangents);
+std::pair<Array, Array> jvp(const UnaryFunction& f, const Array& primal, const Array& tangent);
+
 /// x as a constant: nothing flows back through it.
 Array stop_gradient(const Array& x);
 

@@ -6,8 +6,8 @@
 //   7 planned and fused equals one node at a time 9 strided, broadcast, scalar and empty inputs
 //                                                   equal contiguous ones
 //
-// A row without a reference and an op without a sample fail. (4 and 6 are about jvp and vmap, 8 is
-// about CUDA.)
+// A row without a reference and an op without a sample fail. Laws 4 and 6, on jvp and vmap, are in
+// transform_laws_test.cc; 8 is about CUDA.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -32,11 +32,15 @@
 #include "core/plan/plan.h"
 #include "core/transform/grad.h"
 #include "tests/core/numeric.h"
+#include "tests/core/row_cases.h"
 #include "tests/core/samples.h"
 
 namespace mica {
 namespace {
 
+using testing::for_each_row;
+using testing::row_inputs;
+using testing::RowFunction;
 using testing::Sample;
 using testing::Tensor;
 using testing::Tensors;
@@ -219,28 +223,6 @@ TEST(Conformance, SamplesTakeAnyLayout) {
 
 // ---- Rows of elementwise.def.
 
-struct RowFunction {
-  Array (*unary)(Array);
-  Array (*binary)(Array, Array);
-  Array operator()(const Arrays& in) const { return unary ? unary(in[0]) : binary(in[0], in[1]); }
-};
-
-// The rows' TEST is not GoogleTest's.
-#pragma push_macro("TEST")
-#undef TEST
-constexpr RowFunction kRowFunctions[] = {
-#define UNARY(name, ...) {&mica::name, nullptr},
-#define TEST UNARY
-#define BINARY(name, ...) {nullptr, &mica::name},
-#define COMPARE BINARY
-#include "core/ops/elementwise.def"
-#undef UNARY
-#undef TEST
-#undef BINARY
-#undef COMPARE
-};
-#pragma pop_macro("TEST")
-
 bool computes_in(const ElementwiseRow& row, Dtype dtype) {
   if (row.types == Types::kInteger) return !is_floating(dtype);
   return true;
@@ -250,29 +232,6 @@ Dtype result_type(const ElementwiseRow& row, Dtype dtype) {
   if (row.gives_bool) return bool_;
   const bool floats = row.types == Types::kFloat || row.types == Types::kInexact;
   return floats && !is_floating(dtype) ? float32 : dtype;
-}
-
-Array row_input(const ElementwiseRow& row, const Shape& shape, Dtype dtype, uint32_t seed) {
-  std::mt19937 generator(seed);
-  const bool whole = !is_floating(dtype);
-  std::vector<double> values;
-  for (int64_t i = 0; i < size_of(shape); ++i) {
-    const double u = std::uniform_real_distribution<double>(0, 1)(generator);
-    switch (row.sample) {
-      case mica::Sample::kAnyReal:
-        values.push_back(whole ? std::floor(11 * u) - 5 : 6 * u - 3);
-        break;
-      case mica::Sample::kPositive:
-        values.push_back(whole ? std::floor(1 + 4 * u) : 0.5 + 2 * u);
-        break;
-      case mica::Sample::kUnit: values.push_back(whole ? 0 : 1.8 * u - 0.9); break;
-      case mica::Sample::kAboveOne:
-        values.push_back(whole ? std::floor(2 + 2 * u) : 1.1 + 1.9 * u);
-        break;
-    }
-    if (is_unsigned(dtype)) values.back() = std::abs(values.back());
-  }
-  return stored(astype(Array::from(values, shape), dtype));
 }
 
 // A number as `dtype` holds it: rounded, or wrapped around.
@@ -293,23 +252,6 @@ double held_in(Dtype dtype, double value) {
 
 constexpr Dtype kRealTypes[] = {bool_, uint8, uint16,  uint32,   uint64,  int8,   int16,
                                 int32, int64, float16, bfloat16, float32, float64};
-
-// Calls check(row, function of the row) for every row.
-template <class Check>
-void for_each_row(Check check) {
-  const auto rows = elementwise_rows();
-  ASSERT_EQ(rows.size(), std::size(kRowFunctions));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    SCOPED_TRACE(std::string(rows[i].name));
-    check(rows[i], kRowFunctions[i]);
-  }
-}
-
-Arrays row_inputs(const ElementwiseRow& row, const Shape& x, const Shape& y, Dtype dtype) {
-  Arrays inputs = {row_input(row, x, dtype, 1)};
-  if (row.arity == 2) inputs.push_back(row_input(row, y, dtype, 2));
-  return inputs;
-}
 
 void check_row_values(const ElementwiseRow& row, const RowFunction& function,
                       const Arrays& inputs) {
