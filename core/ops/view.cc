@@ -333,6 +333,17 @@ Array concatenate(const Arrays& arrays, int axis) {
   return same.size() == 1 ? same[0] : apply(Concatenate(axis), same);
 }
 
+Arrays After::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
+  Arrays cotangents = {g[0]};
+  cotangents.resize(in.size());
+  return cotangents;
+}
+Arrays After::vmap(const Arrays& in, const Mapped& mapped) const {
+  Arrays inputs = in;
+  inputs[0] = all_mapped(in, mapped)[0];
+  return {apply(After(), inputs)};
+}
+
 Arrays Contiguous::vmap(const Arrays& in, const Mapped&) const { return {apply(Contiguous(), in)}; }
 Arrays Arange::vmap(const Arrays&, const Mapped&) const {
   fail(ErrorKind::kRuntime, "[arange] has no inputs to map");

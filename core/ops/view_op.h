@@ -83,6 +83,18 @@ class Concatenate final : public OpWith<Concatenate> {
   Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
+/// x and any others -> x. What is computed from the result waits for the others, and is not taken
+/// for what was computed from x itself.
+class After final : public OpWith<After, ViewOp> {
+ public:
+  static constexpr std::string_view kName = "after";
+  NO_FIELDS(After)
+  Specs infer(std::span<const Spec> in) const override { return {in[0]}; }
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
+  std::optional<Layout> view(const Layout& in) const override { return in; }
+};
+
 /// The same values in row-major order. The planner inserts it where a kernel needs that.
 class Contiguous final : public OpWith<Contiguous> {
  public:

@@ -1,11 +1,11 @@
 #include "core/transform/vmap.h"
 
-#include "core/base/pointer_map.h"
 #include "core/graph/node.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/mapping.h"
 #include "core/ops/view.h"
 #include "core/transform/forward_op.h"
+#include "core/transform/rewrite.h"
 
 namespace mica {
 namespace {
@@ -27,75 +27,6 @@ class Example final : public OpWith<Example> {
   Specs infer(std::span<const Spec>) const override { return {{shape, dtype}}; }
   Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {}; }
   Arrays vmap(const Arrays&, const Mapped&) const override { return {}; }
-};
-
-// Replaces, inputs first and without recursion, what depends on examples.
-class Mapper {
- public:
-  void add_example(const Array& example, const Array& all) {
-    const int number = add(example.node());
-    images_[static_cast<size_t>(number)] = {all};
-  }
-
-  void walk(Node* root) {
-    struct Frame {
-      Node* node;
-      size_t next_input;
-    };
-    std::vector<Frame> stack;
-    if (is_new(root)) stack.push_back({root, 0});
-    while (!stack.empty()) {
-      Frame& frame = stack.back();
-      if (frame.next_input < frame.node->inputs.size()) {
-        Node* input = frame.node->inputs[frame.next_input++].node();
-        if (is_new(input)) stack.push_back({input, 0});
-        continue;
-      }
-      Node* node = frame.node;
-      stack.pop_back();
-      if (numbers_.find(node) >= 0) continue;
-      const int number = add(node);
-      images_[static_cast<size_t>(number)] = map(node);
-    }
-  }
-
-  /// For all positions, or undefined if the array does not depend on an example.
-  Array image_of(const Array& array) const {
-    const int number = numbers_.find(array.node());
-    if (number < 0 || images_[static_cast<size_t>(number)].empty()) return Array();
-    return images_[static_cast<size_t>(number)][array.index()];
-  }
-
- private:
-  bool is_new(const Node* node) const {
-    return node->tracer && node->op != nullptr && numbers_.find(node) < 0;
-  }
-
-  int add(Node* node) {
-    const int number = static_cast<int>(images_.size());
-    numbers_.insert(node, number);
-    images_.emplace_back();
-    return number;
-  }
-
-  Arrays map(const Node* node) const {
-    Arrays in;
-    Mapped mapped;
-    bool any = false;
-    for (const Array& input : node->inputs) {
-      const Array image = image_of(input);
-      mapped.push_back(image.defined());
-      any = any || image.defined();
-      in.push_back(image.defined() ? image : input);
-    }
-    if (!any) return {};
-    Arrays out = node->op->vmap(in, mapped);
-    MICA_ASSERT(out.size() == node->specs.size());
-    return out;
-  }
-
-  PointerMap numbers_;          // by node
-  std::vector<Arrays> images_;  // by number: its outputs for all positions
 };
 
 std::optional<int> axis_of(const MappedAxes& axes, size_t number) {
@@ -130,9 +61,9 @@ int64_t move_mapped_axes(Arrays& arguments, const MappedAxes& in_axes) {
   return length;
 }
 
-Array result_at(const Mapper& mapper, const Array& result, std::optional<int> axis, size_t number,
+Array result_at(Rewriter& mapper, const Array& result, std::optional<int> axis, size_t number,
                 int64_t length) {
-  Array image = mapper.image_of(result);
+  Array image = mapper.rewritten(result);
   if (!axis) {
     if (image.defined()) fail("[vmap] result {} depends on a mapped argument", number);
     return result;
@@ -153,7 +84,9 @@ ArraysFunction vmap(ArraysFunction f, MappedAxes in_axes, MappedAxes out_axes) {
     const TracingScope tracing;
     Arrays arguments = given;
     const int64_t length = move_mapped_axes(arguments, in_axes);
-    Mapper mapper;
+    Rewriter mapper([](const Node& node, const Arrays& in, const Mapped& mapped) {
+      return node.op->vmap(in, mapped);
+    });
     Arrays examples = arguments;
     for (size_t i = 0; i < arguments.size(); ++i) {
       if (!axis_of(in_axes, i)) continue;
@@ -162,7 +95,7 @@ ArraysFunction vmap(ArraysFunction f, MappedAxes in_axes, MappedAxes out_axes) {
           Example(Shape(shape.begin() + 1, shape.end()), arguments[i].dtype(), static_cast<int>(i)),
           {});
       examples[i].node()->tracer = true;
-      mapper.add_example(examples[i], arguments[i]);
+      mapper.replace(examples[i], arguments[i]);
     }
     const Arrays results = f(examples);
     check_count(out_axes, results.size(), "results");
@@ -172,7 +105,6 @@ ArraysFunction vmap(ArraysFunction f, MappedAxes in_axes, MappedAxes out_axes) {
         out.push_back(Array());
         continue;
       }
-      mapper.walk(results[i].node());
       out.push_back(result_at(mapper, results[i], axis_of(out_axes, i), i, length));
     }
     return out;

@@ -6,11 +6,14 @@
 #include "core/eval/eval.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/index.h"
 #include "core/ops/matmul.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "core/ops/softmax.h"
 #include "core/ops/view.h"
+#include "core/runtime/buffer.h"
+#include "core/transform/checkpoint.h"
 #include "core/transform/jacobian.h"
 #include "core/transform/vmap.h"
 #include "tests/core/numeric.h"
@@ -63,7 +66,8 @@ TEST(Vmap, ErrorsSayWhatDoesNotFit) {
             }),
             "[vmap] argument 1 is a scalar and has no axis to map");
   const UnaryFunction reads = [](const Array& x) { return x * x.item<float>(); };
-  EXPECT_THAT(error_text([&] { vmap(reads)(three); }), HasSubstr("[vmap] the function reads a value"));
+  EXPECT_THAT(error_text([&] { vmap(reads)(three); }),
+              HasSubstr("[vmap] the function reads a value"));
 }
 
 TEST(Vmap, NestsInItself) {
@@ -162,6 +166,64 @@ TEST(Jacobian, HessianOfALogisticRegression) {
   const Array hessians = many(ws)[0];
   expect_same(squeeze(slice_axis(hessians, 0, 0, 1), {0}), wanted, 1e-12);
   expect_same(squeeze(slice_axis(hessians, 0, 1, 2), {0}), hessian(loss)(w * 2), 1e-12);
+}
+
+// Three blocks of four layers of (n, n) each.
+struct Deep {
+  Array x = normal_array({64, 64}, 1, float32);
+  Arrays weights;
+  Deep() {
+    for (uint32_t i = 0; i < 12; ++i) weights.push_back(normal_array({64, 64}, i + 2, float32) / 8);
+    eval(weights);
+  }
+  ScalarFunction loss(bool saves_memory) const {
+    return [this, saves_memory](const Arrays& w) {
+      Array y = x;
+      for (size_t block = 0; block < 3; ++block) {
+        const ArraysFunction layers = [&](const Arrays& in) {
+          Array z = in[0];
+          for (size_t k = 0; k < 4; ++k) z = tanh(matmul(z, w[4 * block + k]));
+          return Arrays{z};
+        };
+        y = (saves_memory ? checkpoint(layers) : layers)({y})[0];
+      }
+      return mean(square(y));
+    };
+  }
+};
+
+TEST(Checkpoint, SameGradientsWithLessMemory) {
+  const Deep deep;
+  const auto run = [&](bool saves_memory) {
+    // The gradients by one weight, so that they take no memory to speak of.
+    const Array g = grad(deep.loss(saves_memory), {0})(deep.weights)[0];
+    const size_t before = memory_use().active;
+    reset_peak_memory();
+    eval(g);
+    return std::pair(g, memory_use().peak - before);
+  };
+  const auto [wanted, much] = run(false);
+  const auto [got, little] = run(true);
+  EXPECT_EQ(got.to_bytes(), wanted.to_bytes());
+  EXPECT_LT(little, much * 7 / 10);
+  const Arrays all = grad(deep.loss(true))(deep.weights);
+  const Arrays all_wanted = grad(deep.loss(false))(deep.weights);
+  for (size_t i = 0; i < all.size(); ++i) {
+    EXPECT_EQ(all[i].to_bytes(), all_wanted[i].to_bytes()) << "captured weight " << i;
+  }
+}
+
+TEST(Checkpoint, ComposesAndTakesIntegers) {
+  const Array x = normal_array({5}, 1), indices = array({4, 0, 0});
+  const ArraysFunction f = [](const Arrays& in) { return Arrays{sum(sin(take(in[0], in[1], 0)))}; };
+  const auto of = [&](const ArraysFunction& g) {
+    return UnaryFunction([&g, &indices](const Array& v) { return g({v, indices})[0]; });
+  };
+  const ArraysFunction saved = checkpoint(f);
+  expect_same(grad(of(saved))(x), grad(of(f))(x), 1e-12);
+  expect_same(hessian(of(saved))(x), hessian(of(f))(x), 1e-12);
+  const Array rows = normal_array({3, 5}, 2);
+  expect_same(vmap(grad(of(saved)))(rows), vmap(grad(of(f)))(rows), 1e-12);
 }
 
 }  // namespace
