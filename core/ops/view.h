@@ -16,6 +16,8 @@ namespace mica {
 Array reshape(Array x, const Shape& shape);
 /// Axes from `start` to `end` become one.
 Array flatten(Array x, int start = 0, int end = -1);
+/// One axis becomes several; one of their lengths may be -1.
+Array unflatten(Array x, int axis, const Shape& shape);
 /// Reverses the axes.
 Array transpose(Array x);
 /// out axis i is x's axis axes[i].
@@ -23,7 +25,13 @@ Array transpose(Array x, const Axes& axes);
 Array swapaxes(Array x, int a, int b);
 Array moveaxis(Array x, int from, int to);
 Array broadcast_to(Array x, const Shape& shape);
+/// All arrays in their common shape.
+Arrays broadcast_arrays(const Arrays& arrays);
 Array expand_dims(Array x, const Axes& axes);
+/// At least so many axes: missing ones are put where NumPy puts them.
+Array atleast_1d(Array x);
+Array atleast_2d(Array x);
+Array atleast_3d(Array x);
 /// Drops the given axes of length 1 (none given: all of them).
 Array squeeze(Array x, const Axes& axes = {});
 /// NumPy's basic slicing, one (start, stop, step) an axis. Steps may be negative; negative starts
@@ -34,11 +42,23 @@ Array slice_axis(Array x, int axis, int64_t start, int64_t stop, int64_t step = 
 /// Reverses the order along the axes (none given: all).
 Array flip(Array x, const Axes& axes = {});
 
+/// Moves elements `shift` places along an axis; those that leave come in again at the other end.
+Array roll(const Array& x, int64_t shift, int axis);
+/// The same in row-major order of all elements.
+Array roll(const Array& x, int64_t shift);
+/// Every element (or row of `axis`) `times` times in a row.
+Array repeat(const Array& x, int64_t times, int axis);
+Array repeat(const Array& x, int64_t times);
+/// The whole array, times[i] times along axis i. Missing leading numbers and axes count as 1.
+Array tile(const Array& x, const Shape& times);
+
 Array concatenate(const Arrays& arrays, int axis = 0);
 /// Joins along a new axis.
 Array stack(const Arrays& arrays, int axis = 0);
 /// `parts` equal pieces along `axis`. Throws when the length does not divide.
 Arrays split(const Array& x, int64_t parts, int axis = 0);
+/// The rows of an axis, which they lose.
+Arrays unstack(const Array& x, int axis = 0);
 /// Adds `low[i]` and `high[i]` copies of `value` around axis i.
 Array pad(const Array& x, const Shape& low, const Shape& high, const Array& value = 0);
 
