@@ -24,4 +24,13 @@ Array scatter_add_along_axis(const Array& x, const Array& indices, const Array& 
 /// [0, classes) give a row of zeros.
 Array one_hot(const Array& indices, int64_t classes, Dtype dtype = float32);
 
+// Of the following, the shape of the result follows from values: they evaluate their argument.
+
+/// int32 positions of the elements that are not 0, in row-major order, an array for each axis.
+Arrays nonzero(const Array& x);
+/// NumPy's x[mask]: the elements, or rows, where `mask` (bool, the shape of x's first axes) holds.
+Array masked_select(const Array& x, const Array& mask);
+/// The different values, sorted. NaN counts once.
+Array unique(const Array& x);
+
 }  // namespace mica

@@ -1,10 +1,67 @@
 // Functions of view.h that are made of others.
 #include <algorithm>
+#include <vector>
 
+#include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/index.h"
 #include "core/ops/view.h"
 
 namespace mica {
+namespace {
+
+// Where place `i` of a padded axis, counted from x's first element, reads x.
+int64_t source_of(int64_t i, int64_t length, PadMode mode) {
+  const auto modulo = [](int64_t a, int64_t b) { return ((a % b) + b) % b; };
+  switch (mode) {
+    case PadMode::kEdge: return std::clamp<int64_t>(i, 0, length - 1);
+    case PadMode::kWrap: return modulo(i, length);
+    case PadMode::kReflect: {
+      const int64_t at = length == 1 ? 0 : modulo(i, 2 * (length - 1));
+      return at < length ? at : 2 * (length - 1) - at;
+    }
+    case PadMode::kSymmetric: {
+      const int64_t at = modulo(i, 2 * length);
+      return at < length ? at : 2 * length - 1 - at;
+    }
+  }
+  return i;
+}
+
+}  // namespace
+
+Array pad(const Array& x, const Shape& low, const Shape& high, PadMode mode) {
+  if (low.size() != x.shape().size() || high.size() != low.size()) {
+    fail("[pad] {} and {} widths for shape {}", low.size(), high.size(), to_string(x.shape()));
+  }
+  Array padded = x;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const int64_t before = low[static_cast<size_t>(axis)], after = high[static_cast<size_t>(axis)];
+    const int64_t length = x.dim(axis);
+    if (before < 0 || after < 0) fail("[pad] widths of axis {} are negative", axis);
+    if (before == 0 && after == 0) continue;
+    if (length == 0) fail("[pad] axis {} of shape {} is empty", axis, to_string(x.shape()));
+    std::vector<int32_t> sources;
+    for (int64_t i = -before; i < length + after; ++i) {
+      sources.push_back(static_cast<int32_t>(source_of(i, length, mode)));
+    }
+    padded = take(padded, Array::from(sources, {before + length + after}), axis);
+  }
+  return padded;
+}
+
+Array slice_update(const Array& x, const Array& update, const Shape& start, const Shape& stop,
+                   const Shape& step) {
+  // The places are taken as slice takes them, of the numbers of all elements.
+  const Array numbers = reshape(arange(x.size(), int64), x.shape());
+  const Array places = slice(numbers, start, stop, step);
+  const Array values = broadcast_to(astype(update, x.dtype()), places.shape());
+  const Array at = reshape(places, {places.size()});
+  const Array zero = zeros({x.size()}, x.dtype());
+  const Array written = scatter_add(zero, at, reshape(values, {places.size()}), 0);
+  const Array hit = scatter_add(zeros({x.size()}, int32), at, ones({places.size()}, int32), 0);
+  return where(reshape(hit, x.shape()) > 0, reshape(written, x.shape()), x);
+}
 
 Array unflatten(Array x, int axis, const Shape& shape) {
   axis = normalize_axis(axis, x.shape().size(), "unflatten");

@@ -61,5 +61,12 @@ Arrays split(const Array& x, int64_t parts, int axis = 0);
 Arrays unstack(const Array& x, int axis = 0);
 /// Adds `low[i]` and `high[i]` copies of `value` around axis i.
 Array pad(const Array& x, const Shape& low, const Shape& high, const Array& value = 0);
+/// The same with values of x: of its edge, mirrored at it (reflect leaves the edge itself out,
+/// symmetric repeats it), or from the other end (wrap). Throws for axes of length 0.
+enum class PadMode { kEdge, kReflect, kSymmetric, kWrap };
+Array pad(const Array& x, const Shape& low, const Shape& high, PadMode mode);
+/// x with slice(x, start, stop, step) replaced by `update`, which broadcasts to that shape.
+Array slice_update(const Array& x, const Array& update, const Shape& start, const Shape& stop,
+                   const Shape& step = {});
 
 }  // namespace mica

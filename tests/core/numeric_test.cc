@@ -7,6 +7,7 @@
 
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/index.h"
 #include "core/ops/numeric.h"
 #include "core/ops/reduce.h"
 #include "core/ops/view.h"
@@ -96,6 +97,57 @@ TEST(ViewTest, ChangesRanks) {
               unflatten(range({2, 6}), 1, {4, 2});
             }),
             "[unflatten] axis 1 of shape (2, 6) does not make (4, 2)");
+}
+
+TEST(ViewTest, PadsWithItsOwnValues) {
+  const Array x = array({1, 2, 3});
+  const auto padded = [&](PadMode mode) { return pad(x, {2}, {4}, mode); };
+  expect_values(padded(PadMode::kEdge), {1, 1, 1, 2, 3, 3, 3, 3, 3});
+  expect_values(padded(PadMode::kReflect), {3, 2, 1, 2, 3, 2, 1, 2, 3});
+  expect_values(padded(PadMode::kSymmetric), {2, 1, 1, 2, 3, 3, 2, 1, 1});
+  expect_values(padded(PadMode::kWrap), {2, 3, 1, 2, 3, 1, 2, 3, 1});
+  expect_values(pad(array({7}), {1}, {1}, PadMode::kReflect), {7, 7, 7});
+  EXPECT_EQ(pad(range({2, 3}), {1, 0}, {0, 2}, PadMode::kEdge).shape(), Shape({3, 5}));
+  check_derivatives(
+      [](const Arrays& in) {
+        return square(pad(in[0], {2, 1}, {1, 2}, PadMode::kReflect));
+      },
+      {normal_array({3, 4}, 1)});
+  EXPECT_EQ(error_text([] { pad(zeros({0}), {1}, {1}, PadMode::kEdge); }),
+            "[pad] axis 0 of shape (0,) is empty");
+}
+
+TEST(ViewTest, ReplacesSlices) {
+  const Array x = range({3, 4});
+  expect_values(slice_update(x, Array(-1), {0, 1}, {3, 4}, {2, 2}),
+                {0, -1, 2, -1, 4, 5, 6, 7, 8, -1, 10, -1});
+  expect_values(slice_update(x, array({10, 20}), {1, -1}, {2, 0}, {1, -2}),
+                {0, 1, 2, 3, 4, 20, 6, 10, 8, 9, 10, 11});
+  check_derivatives(
+      [](const Arrays& in) {
+        return square(slice_update(in[0], in[1], {1, 0}, {3, 2}));
+      },
+      {normal_array({3, 4}, 1), normal_array({2}, 2)});
+}
+
+TEST(Index, SelectsByValues) {
+  const Array x = reshape(array({0, 3, 0, 5, 0, 7}), {2, 3});
+  const Arrays at = nonzero(x);
+  expect_values(at[0], {0, 1, 1});
+  expect_values(at[1], {1, 0, 2});
+  expect_values(masked_select(x, x > 4), {5, 7});
+  EXPECT_EQ(masked_select(x, array({0, 1}) == 1).shape(), Shape({1, 3}));
+  EXPECT_EQ(masked_select(x, x > 9).shape(), Shape({0}));
+  expect_values(unique(array<double>({3.0, kNan, 1.0, 3.0, kNan, -2.0})), {-2, 1, 3, kNan});
+  expect_values(unique(array({5})), {5});
+  const Array mask = array({1, 0, 1, 1}) == 1;
+  check_derivatives([&](const Arrays& in) { return square(masked_select(in[0], mask)); },
+                    {normal_array({4, 2}, 1)});
+  EXPECT_EQ(error_text([&] {
+              masked_select(x, array({1, 0, 1}) == 1);
+            }),
+            "[masked_select] got a bool mask of shape (3,); wanted bool and the first axes of "
+            "(2, 3)");
 }
 
 TEST(Numeric, TestsOfCloseness) {
