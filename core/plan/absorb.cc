@@ -27,7 +27,7 @@ class Absorber {
   explicit Absorber(FlatGraph& graph) : graph_(graph) {}
 
   void run() {
-    count_uses();
+    uses_ = uses_of(graph_);
     std::vector<FlatNode> nodes;
     producer_.assign(graph_.specs.size(), -1);
     for (FlatNode& node : graph_.nodes) {
@@ -47,14 +47,6 @@ class Absorber {
   }
 
  private:
-  void count_uses() {
-    uses_.assign(graph_.specs.size(), 0);
-    for (const FlatNode& node : graph_.nodes) {
-      for (int input : node.inputs) ++uses_[static_cast<size_t>(input)];
-    }
-    for (int output : graph_.outputs) ++uses_[static_cast<size_t>(output)];
-  }
-
   int producer(int value) const { return producer_[static_cast<size_t>(value)]; }
 
   void add(std::vector<FlatNode>& nodes, FlatNode node) {

@@ -211,4 +211,55 @@ bool operator==(const FlatGraph& a, const FlatGraph& b) {
          std::equal(a.nodes.begin(), a.nodes.end(), b.nodes.begin(), same_node);
 }
 
+std::vector<int> producers_of(const FlatGraph& graph) {
+  std::vector<int> producers(graph.specs.size(), -1);
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const FlatNode& node = graph.nodes[i];
+    for (int k = 0; k < node.output_count; ++k) {
+      producers[static_cast<size_t>(node.first_output + k)] = static_cast<int>(i);
+    }
+  }
+  return producers;
+}
+
+std::vector<int> uses_of(const FlatGraph& graph) {
+  std::vector<int> uses(graph.specs.size(), 0);
+  for (const FlatNode& node : graph.nodes) {
+    for (int input : node.inputs) ++uses[static_cast<size_t>(input)];
+  }
+  for (int output : graph.outputs) ++uses[static_cast<size_t>(output)];
+  return uses;
+}
+
+void replace_nodes(FlatGraph& graph, const Replacements& replacements) {
+  if (replacements.empty()) return;
+  std::vector<FlatNode> nodes;
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto at = replacements.find(i);
+    if (at == replacements.end())
+      nodes.push_back(std::move(graph.nodes[i]));
+    else
+      nodes.insert(nodes.end(), at->second.begin(), at->second.end());
+  }
+  graph.nodes = std::move(nodes);
+}
+
+void drop_unread(FlatGraph& graph) {
+  std::vector<char> read(graph.specs.size(), false);
+  for (int output : graph.outputs) read[static_cast<size_t>(output)] = true;
+  std::vector<FlatNode> kept;
+  for (size_t i = graph.nodes.size(); i-- > 0;) {
+    FlatNode& node = graph.nodes[i];
+    bool wanted = false;
+    for (int k = 0; k < node.output_count; ++k) {
+      wanted = wanted || read[static_cast<size_t>(node.first_output + k)];
+    }
+    if (!wanted) continue;
+    for (int input : node.inputs) read[static_cast<size_t>(input)] = true;
+    kept.push_back(std::move(node));
+  }
+  std::ranges::reverse(kept);
+  graph.nodes = std::move(kept);
+}
+
 }  // namespace mica

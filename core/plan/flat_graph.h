@@ -8,6 +8,7 @@
 // strides, never a leaf's contents: numbers, keys and rates are arguments.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -35,6 +36,16 @@ struct FlatGraph {
   size_t hash() const;
   friend bool operator==(const FlatGraph& a, const FlatGraph& b);
 };
+
+/// By value: the node that computes it, -1 for leaves.
+std::vector<int> producers_of(const FlatGraph& graph);
+/// By value: how many inputs of nodes and outputs of the graph it is.
+std::vector<int> uses_of(const FlatGraph& graph);
+/// Puts other nodes, with the same outputs, in the place of some.
+using Replacements = std::map<size_t, std::vector<FlatNode>>;
+void replace_nodes(FlatGraph& graph, const Replacements& replacements);
+/// Drops nodes that no output of the graph depends on.
+void drop_unread(FlatGraph& graph);
 
 /// A flat graph and what its numbers stand for.
 struct Trace {

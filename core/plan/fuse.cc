@@ -42,7 +42,7 @@ class Fuser {
   }
 
   void find_producers() {
-    producer_.assign(graph_.specs.size(), -1);
+    producer_ = producers_of(graph_);
     pointwise_.resize(count());
     reduction_.resize(count());
     for (size_t i = 0; i < count(); ++i) {
@@ -51,9 +51,6 @@ class Fuser {
       if (const auto* reduce = dynamic_cast<const Reduce*>(node.op.get())) {
         const Spec& spec = graph_.specs[static_cast<size_t>(node.inputs[0])];
         if (Fused::can_reduce(spec, *reduce)) reduction_[i] = reduce;
-      }
-      for (int k = 0; k < node.output_count; ++k) {
-        producer_[static_cast<size_t>(node.first_output + k)] = static_cast<int>(i);
       }
     }
   }

@@ -30,16 +30,7 @@ class Joiner {
       const auto [products, others] = terms_of(i);
       if (products.size() >= kFewestProducts && pays(products)) replace(i, products, others);
     }
-    if (replaced_.empty()) return;
-    std::vector<FlatNode> nodes;
-    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const auto at = replaced_.find(i);
-      if (at == replaced_.end())
-        nodes.push_back(std::move(graph_.nodes[i]));
-      else
-        nodes.insert(nodes.end(), at->second.begin(), at->second.end());
-    }
-    graph_.nodes = std::move(nodes);
+    replace_nodes(graph_, replaced_);
   }
 
  private:
@@ -71,17 +62,9 @@ class Joiner {
   }
 
   void describe() {
-    producer_.assign(graph_.specs.size(), -1);
-    uses_.assign(graph_.specs.size(), 0);
+    producer_ = producers_of(graph_);
+    uses_ = uses_of(graph_);
     is_inner_.assign(graph_.nodes.size(), false);
-    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const FlatNode& node = graph_.nodes[i];
-      for (int input : node.inputs) ++uses_[static_cast<size_t>(input)];
-      for (int k = 0; k < node.output_count; ++k) {
-        producer_[static_cast<size_t>(node.first_output + k)] = static_cast<int>(i);
-      }
-    }
-    for (int output : graph_.outputs) uses_[static_cast<size_t>(output)] += 2;
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       if (!is_add(i)) continue;
       const FlatNode& node = graph_.nodes[i];
@@ -197,10 +180,10 @@ class Joiner {
   }
 
   FlatGraph& graph_;
-  std::vector<int> producer_;                         // node of a value, -1 for leaves
-  std::vector<int> uses_;                             // of values
-  std::vector<char> is_inner_;                        // nodes: a sum in a larger sum
-  std::map<size_t, std::vector<FlatNode>> replaced_;  // nodes in the place of one
+  std::vector<int> producer_;   // node of a value, -1 for leaves
+  std::vector<int> uses_;       // of values
+  std::vector<char> is_inner_;  // nodes: a sum in a larger sum
+  Replacements replaced_;       // nodes in the place of one
 };
 
 }  // namespace

@@ -55,7 +55,7 @@ class Recomputer {
       for (FlatNode& copy : copies_of_[i]) nodes.push_back(std::move(copy));
     }
     graph_.nodes = std::move(nodes);
-    drop_unread();
+    drop_unread(graph_);  // originals that only readers of copies have read
   }
 
  private:
@@ -174,22 +174,6 @@ class Recomputer {
     copies_[{value, stage}] = copy.first_output;
     copies_of_[original].push_back(copy);
     return copy.first_output;
-  }
-
-  // Originals that only copies' readers have read.
-  void drop_unread() {
-    std::vector<char> read(graph_.specs.size(), 0);
-    for (int output : graph_.outputs) read[static_cast<size_t>(output)] = 1;
-    std::vector<FlatNode> kept;
-    for (size_t i = graph_.nodes.size(); i-- > 0;) {
-      FlatNode& node = graph_.nodes[i];
-      const auto first = read.begin() + node.first_output;
-      if (std::find(first, first + node.output_count, 1) == first + node.output_count) continue;
-      for (int input : node.inputs) read[static_cast<size_t>(input)] = 1;
-      kept.push_back(std::move(node));
-    }
-    std::reverse(kept.begin(), kept.end());
-    graph_.nodes = std::move(kept);
   }
 
   FlatGraph& graph_;

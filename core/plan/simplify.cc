@@ -23,7 +23,8 @@ class Simplifier {
   explicit Simplifier(FlatGraph& graph) : graph_(graph) {}
 
   void run() {
-    number_nodes();
+    producer_ = producers_of(graph_);
+    renamed_.assign(graph_.specs.size(), -1);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       for (int& input : graph_.nodes[i].inputs) input = renamed(input);
       drop_negations(i);
@@ -33,21 +34,11 @@ class Simplifier {
     count_uses();
     // Roots of sums come after the sums below them, which they take with them.
     for (size_t i = graph_.nodes.size(); i-- > 0;) join_slices(i);
-    drop_unused();
+    replace_nodes(graph_, replaced_);
+    drop_unread(graph_);
   }
 
  private:
-  void number_nodes() {
-    producer_.assign(graph_.specs.size(), -1);
-    renamed_.assign(graph_.specs.size(), -1);
-    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const FlatNode& node = graph_.nodes[i];
-      for (int k = 0; k < node.output_count; ++k) {
-        producer_[static_cast<size_t>(node.first_output + k)] = static_cast<int>(i);
-      }
-    }
-  }
-
   int renamed(int value) const {
     const int other = renamed_[static_cast<size_t>(value)];
     return other >= 0 ? other : value;
@@ -181,12 +172,8 @@ class Simplifier {
 
   // How often values are read, and which sums are only read by another sum of their shape.
   void count_uses() {
-    uses_.assign(graph_.specs.size(), 0);
+    uses_ = uses_of(graph_);
     is_inner_.assign(graph_.nodes.size(), false);
-    for (const FlatNode& node : graph_.nodes) {
-      for (int input : node.inputs) ++uses_[static_cast<size_t>(input)];
-    }
-    for (int output : graph_.outputs) uses_[static_cast<size_t>(output)] += 2;
     for (const FlatNode& node : graph_.nodes) {
       if (!is_row(&node, Function::k_add)) continue;
       for (int input : node.inputs) {
@@ -198,38 +185,12 @@ class Simplifier {
     }
   }
 
-  void drop_unused() {
-    std::vector<FlatNode> nodes;
-    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
-      const auto at = replaced_.find(i);
-      if (at == replaced_.end()) {
-        nodes.push_back(std::move(graph_.nodes[i]));
-      } else {
-        nodes.insert(nodes.end(), at->second.begin(), at->second.end());
-      }
-    }
-    std::vector<char> read(graph_.specs.size(), false);
-    for (int output : graph_.outputs) read[static_cast<size_t>(output)] = true;
-    std::vector<FlatNode> kept;
-    for (size_t i = nodes.size(); i-- > 0;) {
-      bool wanted = false;
-      for (int k = 0; k < nodes[i].output_count; ++k) {
-        wanted = wanted || read[static_cast<size_t>(nodes[i].first_output + k)];
-      }
-      if (!wanted) continue;
-      for (int input : nodes[i].inputs) read[static_cast<size_t>(input)] = true;
-      kept.push_back(std::move(nodes[i]));
-    }
-    std::ranges::reverse(kept);
-    graph_.nodes = std::move(kept);
-  }
-
   FlatGraph& graph_;
-  std::vector<int> producer_;                         // node of a value, -1 for leaves
-  std::vector<int> renamed_;                          // values that are other values
-  std::vector<int> uses_;                             // of values
-  std::vector<char> is_inner_;                        // nodes: a sum in a larger sum
-  std::map<size_t, std::vector<FlatNode>> replaced_;  // nodes in the place of one
+  std::vector<int> producer_;   // node of a value, -1 for leaves
+  std::vector<int> renamed_;    // values that are other values
+  std::vector<int> uses_;       // of values
+  std::vector<char> is_inner_;  // nodes: a sum in a larger sum
+  Replacements replaced_;       // nodes in the place of one
 };
 
 }  // namespace

@@ -13,7 +13,7 @@ namespace {
 // `results` of `arguments`, built again for others.
 Arrays build_again(const Arrays& results, const Arrays& arguments, const Arrays& others) {
   Rewriter again(
-      [](const Node& node, const Arrays& in, const Mapped&) { return apply_all(node.op, in); });
+      [](Node& node, const Arrays& in, const Mapped&) { return apply_all(node.op, in); });
   for (size_t i = 0; i < arguments.size(); ++i) again.replace(arguments[i], others[i]);
   Arrays built;
   for (const Array& result : results) {
@@ -25,10 +25,10 @@ Arrays build_again(const Arrays& results, const Arrays& arguments, const Arrays&
 
 // Tracers that the results depend on beside the arguments, each as an argument more.
 Arrays captured_by(const Arrays& results, const Arrays& arguments) {
-  Rewriter walker([](const Node& node, const Arrays&, const Mapped&) {
+  Rewriter walker([](Node& node, const Arrays&, const Mapped&) {
     Arrays own;
     for (uint32_t i = 0; i < node.specs.size(); ++i) {
-      own.push_back(Array(const_cast<Node*>(&node), i));
+      own.push_back(Array(&node, i));
     }
     return own;
   });

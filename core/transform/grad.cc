@@ -124,8 +124,6 @@ Array make_tracer(const Array& x) {
   return tracer;
 }
 
-Array typed(const Array& x) { return x.is_weak() ? astype(x, x.dtype()) : x; }
-
 // `given` in the types of `wanted`, whose shapes it has to have.
 Arrays same_forms(const char* op, const char* what, const char* whose, const Arrays& given,
                   const Arrays& wanted) {
@@ -163,7 +161,7 @@ std::function<std::pair<Arrays, Arrays>(const Arrays&)> value_and_grad_aux(
     Arrays tracers;
     for (int n : argument_numbers(argnums, arguments.size())) {
       Array& argument = traced[static_cast<size_t>(n)];
-      argument = make_tracer(typed(argument));
+      argument = make_tracer(argument);
       tracers.push_back(argument);
     }
     Arrays outputs = f(traced);
@@ -199,7 +197,7 @@ UnaryFunction grad(UnaryFunction f) {
 
 Linearized linearize(const ArraysFunction& f, const Arrays& primals) {
   Arrays tracers;
-  for (const Array& primal : primals) tracers.push_back(make_tracer(typed(primal)));
+  for (const Array& primal : primals) tracers.push_back(make_tracer(primal));
   Linearized result;
   result.outputs = f(tracers);
   result.pullback = [tracers, outputs = result.outputs](const Arrays& cotangents) {
@@ -235,7 +233,7 @@ std::pair<Arrays, Arrays> jvp(const ArraysFunction& f, const Arrays& primals,
         Arrays chosen;
         for (size_t i = 0; i < outputs.size(); ++i) {
           if (!is_inexact(outputs[i].dtype())) continue;
-          chosen.push_back(typed(outputs[i]));
+          chosen.push_back(outputs[i]);
           floating.push_back(i);
         }
         return chosen;

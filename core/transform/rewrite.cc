@@ -55,7 +55,7 @@ Array Rewriter::image_of(const Array& array) const {
   return images_[static_cast<size_t>(number)][array.index()];
 }
 
-Arrays Rewriter::rewrite(const Node* node) {
+Arrays Rewriter::rewrite(Node* node) {
   Arrays in;
   Mapped replaced;
   bool any = false;

@@ -1,6 +1,6 @@
 // The graph behind a function's results, built once more with other arguments.
 //
-//   Rewriter again([](const Node& node, const Arrays& in, const Mapped&) {
+//   Rewriter again([](Node& node, const Arrays& in, const Mapped&) {
 //     return apply_all(node.op, in);
 //   });
 //   again.replace(x, y);
@@ -22,7 +22,7 @@ class Rewriter {
  public:
   /// The outputs of a node for these inputs, of which `replaced` marks those that are not the
   /// node's own.
-  using Rule = std::function<Arrays(const Node& node, const Arrays& in, const Mapped& replaced)>;
+  using Rule = std::function<Arrays(Node& node, const Arrays& in, const Mapped& replaced)>;
   explicit Rewriter(Rule rule) : rule_(std::move(rule)) {}
 
   /// REQUIRES: `from` is an output of a tracer node.
@@ -37,7 +37,7 @@ class Rewriter {
   bool is_new(const Node* node) const;
   int add(Node* node);
   Array image_of(const Array& array) const;
-  Arrays rewrite(const Node* node);
+  Arrays rewrite(Node* node);
 
   Rule rule_;
   PointerMap numbers_;          // by node

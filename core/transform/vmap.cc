@@ -1,7 +1,6 @@
 #include "core/transform/vmap.h"
 
 #include "core/graph/node.h"
-#include "core/ops/elementwise.h"
 #include "core/ops/mapping.h"
 #include "core/ops/view.h"
 #include "core/transform/forward_op.h"
@@ -71,7 +70,7 @@ Array result_at(Rewriter& mapper, const Array& result, std::optional<int> axis, 
   if (!image.defined()) {
     Shape shape = result.shape();
     shape.insert(shape.begin(), length);
-    image = broadcast_to(astype(result, result.dtype()), shape);
+    image = broadcast_to(result, shape);
   }
   return moveaxis(image, 0, normalize_axis(*axis, image.shape().size(), "vmap"));
 }
@@ -84,7 +83,7 @@ ArraysFunction vmap(ArraysFunction f, MappedAxes in_axes, MappedAxes out_axes) {
     const TracingScope tracing;
     Arrays arguments = given;
     const int64_t length = move_mapped_axes(arguments, in_axes);
-    Rewriter mapper([](const Node& node, const Arrays& in, const Mapped& mapped) {
+    Rewriter mapper([](Node& node, const Arrays& in, const Mapped& mapped) {
       return node.op->vmap(in, mapped);
     });
     Arrays examples = arguments;
