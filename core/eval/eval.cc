@@ -7,6 +7,7 @@
 #include "core/eval/lost.h"
 #include "core/graph/node.h"
 #include "core/plan/plan.h"
+#include "core/runtime/mapped_file.h"
 #include "core/runtime/stream.h"
 
 namespace mica {
@@ -59,6 +60,7 @@ void copy_row_major(const Array& array, std::byte* out) {
   const int64_t count = size_of(shape);
   if (Layout{shape, value.strides, 0}.is_contiguous()) {
     if (count > 0) std::memcpy(out, value.data, static_cast<size_t>(count) * item);
+    check_mapped_files();
     return;
   }
   Shape index(shape.size(), 0);
@@ -73,6 +75,7 @@ void copy_row_major(const Array& array, std::byte* out) {
       index[axis] = 0;
     }
   }
+  check_mapped_files();
 }
 
 template <class To, class From>

@@ -3,16 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <optional>
 #include <string_view>
 
 #include "core/io/file.h"
+#include "core/io/npy_header.h"
 
 namespace mica {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr size_t kAlignment = 64;  // of the data, as NumPy writes it
+constexpr size_t kMostAxes = 64;   // NumPy's own bound
 
 struct TypeCode {
   Dtype dtype;
@@ -24,14 +25,6 @@ constexpr TypeCode kTypeCodes[] = {
     {Dtype::kInt16, "i2"},   {Dtype::kInt32, "i4"},     {Dtype::kInt64, "i8"},
     {Dtype::kFloat16, "f2"}, {Dtype::kBfloat16, "V2"},  {Dtype::kFloat32, "f4"},
     {Dtype::kFloat64, "f8"}, {Dtype::kComplex64, "c8"},
-};
-
-struct Header {
-  Dtype dtype = Dtype::kFloat32;
-  bool big_endian = false;
-  bool fortran = false;
-  Shape shape;
-  size_t data_at = 0;
 };
 
 /// The text after "'key':" in the Python dictionary that is the header, blanks skipped.
@@ -46,127 +39,124 @@ std::string_view value_of(std::string_view header, std::string_view key, const s
   return header;
 }
 
-void parse_type(std::string_view header, const std::string& where, Header& result) {
-  std::string_view text = value_of(header, "descr", where);
-  const std::string_view shown = text.substr(0, text.find(", '"));
-  const bool quoted = !text.empty() && text[0] == '\'';
-  const size_t end = quoted ? text.find('\'', 1) : std::string_view::npos;
+void parse_type(std::string_view header, const std::string& where, StoredTensor& result) {
+  const std::string_view text = value_of(header, "descr", where);
+  const bool quoted = text.starts_with('\'') || text.starts_with('"');
+  const size_t end = quoted ? text.find(text[0], 1) : std::string_view::npos;
   if (end != std::string_view::npos && end > 2) {
     const char order = text[1];
     const std::string_view code = text.substr(2, end - 2);
+    const bool known_order = order == '<' || order == '>' || order == '|' || order == '=';
     for (const TypeCode& known : kTypeCodes) {
-      if (known.code != code) continue;
-      result.dtype = known.dtype;
+      if (known.code != code || !known_order) continue;
+      result.spec.dtype = known.dtype;
       result.big_endian = order == '>';
       return;
     }
   }
   fail(ErrorKind::kData, "{}: element type {} is not supported (wanted numbers or bool)", where,
-       shown);
+       text.substr(0, std::min<size_t>(text.find(", '"), 60)));
 }
 
-void parse_shape(std::string_view header, const std::string& where, Header& result) {
+/// "(2, 3)", "(4,)" or "()"; Python 2 wrote "2L".
+void parse_shape(std::string_view header, const std::string& where, StoredTensor& result) {
   std::string_view text = value_of(header, "shape", where);
   const size_t close = text.find(')');
-  if (text.empty() || text[0] != '(' || close == std::string_view::npos) {
-    fail(ErrorKind::kData, "{}: the .npy header has no shape", where);
-  }
+  const std::string_view shown = text.substr(0, std::min<size_t>(close, 59) + 1);
+  const auto refuse = [&](std::string_view reason) {
+    fail(ErrorKind::kData, "{}: the .npy header has the shape \"{}\", which {}", where, shown,
+         reason);
+  };
+  if (text.empty() || text[0] != '(' || close == std::string_view::npos) refuse("is no tuple");
   text = text.substr(1, close - 1);
-  int64_t elements = 1;
-  while (true) {
-    text.remove_prefix(std::min(text.find_first_not_of(" ,L"), text.size()));
-    if (text.empty()) return;
+  const auto skip = [&](std::string_view blanks) {
+    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
+  };
+  Shape& shape = result.spec.shape;
+  for (skip(" "); !text.empty(); skip(" ")) {
     int64_t length = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), length);
-    if (parsed.ec != std::errc() || length < 0 ||
-        __builtin_mul_overflow(elements, std::max<int64_t>(length, 1), &elements) ||
-        elements > INT64_MAX / 16) {
-      fail(ErrorKind::kData, "{}: the .npy header has a damaged shape", where);
-    }
-    result.shape.push_back(length);
+    if (parsed.ec != std::errc() || length < 0) refuse("holds something else than lengths");
+    shape.push_back(length);
+    if (shape.size() > kMostAxes) refuse("has more axes than NumPy knows");
     text.remove_prefix(static_cast<size_t>(parsed.ptr - text.data()));
+    if (text.starts_with('L')) text.remove_prefix(1);
+    skip(" ");
+    if (text.empty()) break;
+    if (text[0] != ',') refuse("holds something else than lengths");
+    text.remove_prefix(1);
   }
-}
-
-Header parse_header(std::span<const std::byte> bytes, const std::string& where) {
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  if (!text.starts_with(kMagic)) fail(ErrorKind::kData, "{}: is no .npy file", where);
-  if (text.size() < 12) fail(ErrorKind::kData, "{}: cut off in the .npy header", where);
-  const int version = text[6];
-  if (version < 1 || version > 3) {
-    fail(ErrorKind::kData, "{}: .npy format version {}, wanted 1 to 3", where, version);
-  }
-  const size_t length_bytes = version == 1 ? 2 : 4;
-  size_t length = 0;
-  std::memcpy(&length, text.data() + 8, length_bytes);
-  Header header;
-  header.data_at = 8 + length_bytes + length;
-  if (header.data_at > text.size()) {
-    fail(ErrorKind::kData, "{}: cut off in the .npy header", where);
-  }
-  const std::string_view dictionary = text.substr(8 + length_bytes, length);
-  parse_type(dictionary, where, header);
-  parse_shape(dictionary, where, header);
-  header.fortran = value_of(dictionary, "fortran_order", where).starts_with("True");
-  return header;
-}
-
-void swap_bytes(HostTensor& tensor) {
-  const size_t unit = tensor.dtype == Dtype::kComplex64 ? 4 : size_of(tensor.dtype);
-  for (size_t at = 0; at < tensor.bytes.size(); at += unit) {
-    std::reverse(tensor.bytes.begin() + static_cast<ptrdiff_t>(at),
-                 tensor.bytes.begin() + static_cast<ptrdiff_t>(at + unit));
-  }
-}
-
-/// From the order in which the first index runs fastest to that in which the last does.
-HostTensor to_c_order(const HostTensor& fortran) {
-  HostTensor result(fortran.dtype, fortran.shape);
-  const size_t unit = size_of(fortran.dtype);
-  const size_t rank = fortran.shape.size();
-  Strides strides = row_major(fortran.shape);
-  std::vector<int64_t> index(rank, 0);
-  int64_t to = 0;
-  for (int64_t from = 0; from < fortran.size(); ++from) {
-    std::memcpy(result.bytes.data() + static_cast<size_t>(to) * unit,
-                fortran.bytes.data() + static_cast<size_t>(from) * unit, unit);
-    for (size_t axis = 0; axis < rank; ++axis) {
-      to += strides[axis];
-      if (++index[axis] < fortran.shape[axis]) break;
-      to -= strides[axis] * fortran.shape[axis];
-      index[axis] = 0;
-    }
-  }
-  return result;
+  if (!byte_count(shape, result.spec.dtype)) refuse("is larger than any file");
 }
 
 }  // namespace
 
-HostTensor parse_npy(std::span<const std::byte> bytes, const std::string& where) {
-  const Header header = parse_header(bytes, where);
-  const std::span<const std::byte> data = bytes.subspan(header.data_at);
-  const size_t wanted = static_cast<size_t>(size_of(header.shape)) * size_of(header.dtype);
+size_t npy_header_size(std::span<const std::byte> bytes, const std::string& where) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!text.starts_with(kMagic)) {
+    const bool is_start = kMagic.starts_with(text) && !text.empty();
+    fail(ErrorKind::kData, "{}: {}", where,
+         is_start ? "cut off in the .npy header" : "is no .npy file");
+  }
+  const int version = text.size() > 6 ? text[6] : 1;
+  if (version < 1 || version > 3) {
+    fail(ErrorKind::kData, "{}: .npy format version {}, wanted 1 to 3", where, version);
+  }
+  const size_t length_bytes = version == 1 ? 2 : 4;
+  if (text.size() < 8 + length_bytes) {
+    fail(ErrorKind::kData, "{}: cut off in the .npy header", where);
+  }
+  size_t length = 0;
+  std::memcpy(&length, text.data() + 8, length_bytes);
+  return 8 + length_bytes + length;
+}
+
+StoredTensor parse_npy_header(std::span<const std::byte> bytes, const std::string& where) {
+  const size_t size = npy_header_size(bytes, where);
+  if (size > bytes.size()) {
+    fail(ErrorKind::kData, "{}: cut off in the .npy header: {} bytes, wanted {}", where,
+         bytes.size(), size);
+  }
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), size);
+  const std::string_view dictionary = text.substr(text[6] == 1 ? 10 : 12);
+  StoredTensor stored;
+  parse_type(dictionary, where, stored);
+  parse_shape(dictionary, where, stored);
+  const std::string_view order = value_of(dictionary, "fortran_order", where);
+  stored.fortran = order.starts_with("True");
+  if (!stored.fortran && !order.starts_with("False")) {
+    fail(ErrorKind::kData, "{}: the .npy header's fortran_order is neither True nor False", where);
+  }
+  return stored;
+}
+
+std::span<const std::byte> npy_values(const StoredTensor& stored, std::span<const std::byte> bytes,
+                                      const std::string& where) {
+  const std::span<const std::byte> data = bytes.subspan(npy_header_size(bytes, where));
+  const size_t wanted = byte_count(stored.spec.shape, stored.spec.dtype).value();
   if (data.size() != wanted) {
     fail(ErrorKind::kData, "{}: {} bytes of values, wanted {} for {} of shape {}", where,
-         data.size(), wanted, header.dtype, to_string(header.shape));
+         data.size(), wanted, stored.spec.dtype, to_string(stored.spec.shape));
   }
-  HostTensor tensor;
-  tensor.dtype = header.dtype;
-  tensor.shape = header.shape;
-  tensor.bytes.assign(data.begin(), data.end());
-  if (header.big_endian) swap_bytes(tensor);
-  if (header.fortran && header.shape.size() > 1) return to_c_order(tensor);
+  return data;
+}
+
+HostTensor parse_npy(std::span<const std::byte> bytes, const std::string& where) {
+  const StoredTensor stored = parse_npy_header(bytes, where);
+  const std::span<const std::byte> values = npy_values(stored, bytes, where);
+  HostTensor tensor(stored.spec.dtype, stored.spec.shape);
+  decode(stored, values, tensor.bytes.data());
   return tensor;
 }
 
-std::vector<std::byte> format_npy(const HostTensor& tensor) {
+std::string npy_header(const Spec& spec) {
   std::string_view code;
   for (const TypeCode& known : kTypeCodes) {
-    if (known.dtype == tensor.dtype) code = known.code;
+    if (known.dtype == spec.dtype) code = known.code;
   }
-  const char order = size_of(tensor.dtype) == 1 ? '|' : '<';
+  const char order = size_of(spec.dtype) == 1 ? '|' : '<';
   std::string header = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': {}, }}",
-                                   order, code, to_string(tensor.shape));
+                                   order, code, to_string(spec.shape));
   const size_t before = kMagic.size() + 4;
   const size_t total = (before + header.size() + 1 + kAlignment - 1) / kAlignment * kAlignment;
   header.append(total - before - header.size() - 1, ' ').push_back('\n');
@@ -176,18 +166,25 @@ std::vector<std::byte> format_npy(const HostTensor& tensor) {
   start += '\x00';
   start += static_cast<char>(header.size() & 0xff);
   start += static_cast<char>(header.size() >> 8);
-  start += header;
-  std::vector<std::byte> bytes(start.size() + tensor.bytes.size());
-  std::memcpy(bytes.data(), start.data(), start.size());
+  return start + header;
+}
+
+std::vector<std::byte> format_npy(const HostTensor& tensor) {
+  const std::string header = npy_header({tensor.shape, tensor.dtype});
+  std::vector<std::byte> bytes(header.size() + tensor.bytes.size());
+  std::memcpy(bytes.data(), header.data(), header.size());
   std::copy(tensor.bytes.begin(), tensor.bytes.end(),
-            bytes.begin() + static_cast<ptrdiff_t>(start.size()));
+            bytes.begin() + static_cast<ptrdiff_t>(header.size()));
   return bytes;
 }
 
 HostTensor read_npy(const std::string& path) { return parse_npy(read_file(path), path); }
 
 void write_npy(const std::string& path, const HostTensor& tensor) {
-  write_file(path, format_npy(tensor));
+  AtomicFile file(path);
+  file.write(npy_header({tensor.shape, tensor.dtype}));
+  file.write(tensor.bytes);
+  file.commit();
 }
 
 }  // namespace mica

@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "core/plan/passes.h"
+#include "core/runtime/mapped_file.h"
 
 namespace mica {
 namespace {
@@ -256,6 +257,7 @@ void Plan::execute(const PlanRun& run) const {
       run_step(step, in, out);
   }
   frames_.give(std::move(frame));
+  check_mapped_files();
 }
 
 }  // namespace mica

@@ -6,6 +6,18 @@ namespace mica {
 
 void Event::wait() {
   std::unique_lock lock(mutex_);
+  if (deferred_) {
+    const std::function<void()> work = std::exchange(deferred_, nullptr);
+    lock.unlock();
+    std::exception_ptr error;
+    try {
+      work();
+    } catch (...) {
+      error = std::current_exception();
+    }
+    finish(error);
+    lock.lock();
+  }
   changed_.wait(lock, [&] { return done_; });
   if (error_) std::rethrow_exception(error_);
 }

@@ -16,12 +16,17 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 namespace mica {
 
 /// Set once, when a piece of work has ended; carries its exception.
 class Event {
  public:
+  Event() = default;
+  /// For work that nobody has begun: whoever waits first does it.
+  explicit Event(std::function<void()> deferred) : deferred_(std::move(deferred)) {}
+
   void wait();
   bool is_done() const;
   void finish(std::exception_ptr error = nullptr);
@@ -29,6 +34,7 @@ class Event {
  private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
+  std::function<void()> deferred_;
   bool done_ = false;
   std::exception_ptr error_;
 };
