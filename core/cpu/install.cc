@@ -10,6 +10,9 @@ KernelTable& cpu_kernels() {
     install_copy(filled);
     install_fused(filled);
     install_index(filled);
+    install_linalg_expm(filled);
+    install_linalg_factor(filled);
+    install_linalg_solve(filled);
     install_matmul(filled);
     install_norm(filled);
     install_pool(filled);
