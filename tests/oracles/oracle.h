@@ -1,0 +1,15 @@
+// The functions that the scripts of this folder ask for by name.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "core/transform/grad.h"
+
+namespace mica::oracles {
+
+using Functions = std::map<std::string, ArraysFunction>;
+
+Functions linalg_functions();
+
+}  // namespace mica::oracles
