@@ -17,6 +17,10 @@
 // compound {r, i}, float16 and bfloat16 as 16-bit floats of their own layout; all read as
 // themselves in Mica and as NumPy types in h5py (bfloat16 as float32).
 //
+// Files end in a seal: a checksum that is compared when they are opened, before HDF5 sees them.
+// HDF5 itself crashes or hangs on some damaged files, so that files without a seal, those of
+// others, are read in a child process with limits; what happens there is one error here.
+//
 // What cannot be read or written is Error(kData) naming the file, the object and the reason; HDF5
 // prints nothing itself. One thread at a time an object; different objects may be used from
 // different threads.

@@ -3,10 +3,11 @@
 //   Handle space = Handle(H5Screate(H5S_SCALAR), H5Sclose);
 //   if (!space) fail(ErrorKind::kData, "{}: ...: {}", path, hdf5_reason());
 //
-// Call silence_hdf5() before the first call of HDF5 on every thread.
+// Hold a Session around every use of HDF5.
 #pragma once
 
 #include <hdf5.h>
+#include <sys/types.h>
 
 #include <optional>
 #include <string>
@@ -39,8 +40,19 @@ class Handle {
   Close close_ = nullptr;
 };
 
-/// HDF5 prints its errors to stderr unless told otherwise, thread by thread.
-void silence_hdf5();
+/// While one exists on a thread, HDF5 may be used there. It keeps HDF5 from printing its errors,
+/// and fork_alone() waiting. Sessions of a thread may nest.
+class Session {
+ public:
+  Session();
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+};
+/// fork() while no thread is inside HDF5, so that the child finds its locks open. REQUIRES: no
+/// Session on this thread.
+pid_t fork_alone();
+
 /// The innermost description of the last failed call on this thread.
 std::string hdf5_reason();
 

@@ -1,100 +1,55 @@
 #include <sys/stat.h>
 
-#include <algorithm>
-
 #include "core/io/hdf5.h"
-#include "core/io/hdf5_handle.h"
+#include "core/io/hdf5_source.h"
+#include "core/io/stored_array.h"
 
 namespace mica {
-
-using hdf5::Handle;
-using hdf5::hdf5_reason;
-
-struct Hdf5Reader::File {
-  std::string path;
-  Handle id;
-
-  [[noreturn]] void fail_read(const std::string& name) const {
-    fail(ErrorKind::kData, "{}: cannot read {}: {}", path, name, hdf5_reason());
-  }
-  Handle dataset(const std::string& name) const {
-    Handle dataset(H5Dopen2(id, name.c_str(), H5P_DEFAULT), H5Dclose);
-    if (!dataset) fail(ErrorKind::kData, "{}: no dataset {} in it", path, name);
-    return dataset;
-  }
-  Handle attribute(const std::string& object, const std::string& name) const {
-    Handle found(H5Aopen_by_name(id, object.c_str(), name.c_str(), H5P_DEFAULT, H5P_DEFAULT),
-                 H5Aclose);
-    if (!found) fail(ErrorKind::kData, "{}: no attribute {} of {} in it", path, name, object);
-    return found;
-  }
-  Dtype dtype(hid_t type, const std::string& name) const {
-    const std::optional<Dtype> dtype = hdf5::dtype_of_type(type);
-    if (!dtype) fail(ErrorKind::kData, "{}: {} has an element type that is no number", path, name);
-    return *dtype;
-  }
-};
-
 namespace {
 
-Shape shape_of(hid_t space) {
-  const int rank = H5Sget_simple_extent_ndims(space);
-  std::vector<hsize_t> lengths(static_cast<size_t>(std::max(rank, 0)));
-  if (rank > 0) H5Sget_simple_extent_dims(space, lengths.data(), nullptr);
-  Shape shape;
-  for (const hsize_t length : lengths) shape.push_back(static_cast<int64_t>(length));
-  return shape;
-}
-
-std::string without_padding(const char* text, size_t length) {
-  std::string result(text, length);
-  result.resize(std::min(result.find('\0'), result.size()));
-  return result;
-}
-
-/// Texts of fixed or variable length; `read(type, out)` is H5Dread or H5Aread. Nothing on failure.
-template <class Read>
-std::optional<std::vector<std::string>> texts_of(hid_t type, hid_t space, const Read& read) {
-  if (H5Tget_class(type) != H5T_STRING) return std::nullopt;
-  const auto count =
-      static_cast<size_t>(std::max<hssize_t>(H5Sget_simple_extent_npoints(space), 0));
-  std::vector<std::string> texts;
-  if (count == 0) return texts;
-  if (H5Tis_variable_str(type) > 0) {
-    std::vector<char*> pointers(count, nullptr);
-    if (read(type, pointers.data()) < 0) return std::nullopt;
-    for (const char* text : pointers) texts.emplace_back(text == nullptr ? "" : text);
-    H5Dvlen_reclaim(type, space, H5P_DEFAULT, pointers.data());
-    return texts;
-  }
-  const size_t length = H5Tget_size(type);
-  std::string padded(count * length, '\0');
-  if (read(type, padded.data()) < 0) return std::nullopt;
-  for (size_t i = 0; i < count; ++i) {
-    texts.push_back(without_padding(padded.data() + i * length, length));
-  }
-  return texts;
-}
+// Deflate makes at most 1032 bytes of one; a damaged header may tell of any number.
+constexpr size_t kMostInflation = 1100;
+constexpr size_t kMostFilled = size_t{64} << 20;  // of values that were never written
 
 }  // namespace
 
+struct Hdf5Reader::File {
+  std::string path;
+  std::unique_ptr<Hdf5Source> source;
+  size_t most_bytes = 0;  // that a dataset can have
+
+  Spec spec(const std::string& name) const {
+    const Hdf5Answer answer = source->ask({Hdf5Query::kSpec, name});
+    if (answer.number == 0) {
+      fail(ErrorKind::kData, "{}: {} has an element type that is no number", path, name);
+    }
+    return {answer.shape, answer.dtype};
+  }
+
+  HostTensor read(const std::string& name, const Spec& spec, int64_t begin, int64_t count) const {
+    Shape shape = spec.shape;
+    if (!shape.empty()) shape[0] = count;
+    const size_t bytes = byte_count(shape, spec.dtype).value();
+    if (bytes > most_bytes) {
+      fail(ErrorKind::kData, "{}: {} tells of {} bytes, more than the file can hold", path, name,
+           bytes);
+    }
+    HostTensor tensor(spec.dtype, shape);
+    if (bytes > 0) source->read(name, spec, begin, count, tensor.bytes.data());
+    return tensor;
+  }
+};
+
 Hdf5Reader::Hdf5Reader(const std::string& path) : file_(std::make_unique<File>()) {
-  hdf5::silence_hdf5();
   file_->path = path;
   struct stat status = {};
   if (::stat(path.c_str(), &status) != 0) fail(ErrorKind::kData, "{}: no such file", path);
   if (S_ISDIR(status.st_mode)) fail(ErrorKind::kData, "{}: is a folder, wanted an HDF5 file", path);
   if (status.st_size == 0) fail(ErrorKind::kData, "{}: is empty, wanted an HDF5 file", path);
-  const htri_t is_hdf5 = H5Fis_hdf5(path.c_str());
-  if (is_hdf5 < 0) fail(ErrorKind::kData, "{}: cannot read: {}", path, hdf5_reason());
-  if (is_hdf5 == 0) fail(ErrorKind::kData, "{}: is no HDF5 file", path);
-  const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
-  // Locks fail on read-only and some network file systems, and readers need none.
-  H5Pset_file_locking(access, false, true);
-  file_->id = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, access), H5Fclose);
-  if (!file_->id) {
-    fail(ErrorKind::kData, "{}: damaged HDF5 file (cut off?): {}", path, hdf5_reason());
-  }
+  const bool sealed = has_good_seal(path);
+  file_->source = sealed ? open_hdf5_here(path) : open_hdf5_apart(path);
+  file_->most_bytes =
+      sealed ? SIZE_MAX : kMostFilled + kMostInflation * static_cast<size_t>(status.st_size);
 }
 
 Hdf5Reader::~Hdf5Reader() = default;
@@ -103,119 +58,55 @@ Hdf5Reader& Hdf5Reader::operator=(Hdf5Reader&&) noexcept = default;
 
 const std::string& Hdf5Reader::path() const { return file_->path; }
 
-bool Hdf5Reader::has(const std::string& name) const { return is_group(name) || is_dataset(name); }
+bool Hdf5Reader::has(const std::string& name) const {
+  return file_->source->ask({Hdf5Query::kKind, name}).number != 0;
+}
 
 bool Hdf5Reader::is_group(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle object(H5Oopen(file_->id, name.c_str(), H5P_DEFAULT), H5Oclose);
-  return object && H5Iget_type(object) == H5I_GROUP;
+  return file_->source->ask({Hdf5Query::kKind, name}).number == 1;
 }
 
 bool Hdf5Reader::is_dataset(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle object(H5Oopen(file_->id, name.c_str(), H5P_DEFAULT), H5Oclose);
-  return object && H5Iget_type(object) == H5I_DATASET;
+  return file_->source->ask({Hdf5Query::kKind, name}).number == 2;
 }
 
 std::vector<std::string> Hdf5Reader::list(const std::string& group) const {
-  hdf5::silence_hdf5();
-  const Handle opened(H5Gopen2(file_->id, group.c_str(), H5P_DEFAULT), H5Gclose);
-  if (!opened) fail(ErrorKind::kData, "{}: no group {} in it", path(), group);
-  std::vector<std::string> names;
-  const auto collect = [](hid_t, const char* name, const H5L_info_t*, void* out) -> herr_t {
-    static_cast<std::vector<std::string>*>(out)->emplace_back(name);
-    return 0;
-  };
-  if (H5Literate(opened, H5_INDEX_NAME, H5_ITER_INC, nullptr, collect, &names) < 0) {
-    file_->fail_read(group);
-  }
-  return names;
+  return file_->source->ask({Hdf5Query::kList, group}).texts;
 }
 
 std::vector<std::string> Hdf5Reader::datasets() const {
-  std::vector<std::string> found;
-  std::vector<std::string> groups = {""};
-  while (!groups.empty()) {
-    const std::string group = groups.back();
-    groups.pop_back();
-    for (const std::string& name : list(group.empty() ? "/" : group)) {
-      const std::string path = group.empty() ? name : group + "/" + name;
-      if (is_group(path))
-        groups.push_back(path);
-      else if (is_dataset(path))
-        found.push_back(path);
-    }
-  }
-  std::sort(found.begin(), found.end());
-  return found;
+  return file_->source->ask({Hdf5Query::kDatasets, "/"}).texts;
 }
 
 bool Hdf5Reader::is_numeric(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle dataset = file_->dataset(name);
-  return hdf5::dtype_of_type(Handle(H5Dget_type(dataset), H5Tclose)).has_value();
+  return file_->source->ask({Hdf5Query::kSpec, name}).number != 0;
 }
 
-Dtype Hdf5Reader::dtype(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle dataset = file_->dataset(name);
-  return file_->dtype(Handle(H5Dget_type(dataset), H5Tclose), name);
-}
+Dtype Hdf5Reader::dtype(const std::string& name) const { return file_->spec(name).dtype; }
 
 Shape Hdf5Reader::shape(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle dataset = file_->dataset(name);
-  return shape_of(Handle(H5Dget_space(dataset), H5Sclose));
+  return file_->source->ask({Hdf5Query::kSpec, name}).shape;
 }
 
 HostTensor Hdf5Reader::read(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle dataset = file_->dataset(name);
-  HostTensor tensor(file_->dtype(Handle(H5Dget_type(dataset), H5Tclose), name),
-                    shape_of(Handle(H5Dget_space(dataset), H5Sclose)));
-  if (tensor.size() == 0) return tensor;
-  const Handle type = hdf5::type_of(tensor.dtype);
-  if (H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, tensor.bytes.data()) < 0) {
-    file_->fail_read(name);
-  }
-  return tensor;
+  const Spec spec = file_->spec(name);
+  return file_->read(name, spec, 0, spec.shape.empty() ? 1 : spec.shape[0]);
 }
 
 HostTensor Hdf5Reader::read_rows(const std::string& name, int64_t begin, int64_t count) const {
-  hdf5::silence_hdf5();
-  const Handle dataset = file_->dataset(name);
-  const Handle space(H5Dget_space(dataset), H5Sclose);
-  Shape shape = shape_of(space);
-  if (shape.empty() || begin < 0 || count < 0 || begin + count > shape[0]) {
+  const Spec spec = file_->spec(name);
+  const Shape& shape = spec.shape;
+  if (shape.empty() || begin < 0 || count < 0 || begin > shape[0] || count > shape[0] - begin) {
     fail(ErrorKind::kData, "{}: {} has shape {}, which has no rows {} to {}", path(), name,
          to_string(shape), begin, begin + count);
   }
-  shape[0] = count;
-  HostTensor tensor(file_->dtype(Handle(H5Dget_type(dataset), H5Tclose), name), shape);
-  if (tensor.size() == 0) return tensor;
-  std::vector<hsize_t> start(shape.size(), 0);
-  const std::vector<hsize_t> lengths(shape.begin(), shape.end());
-  start[0] = static_cast<hsize_t>(begin);
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, start.data(), nullptr, lengths.data(), nullptr);
-  const Handle memory(H5Screate_simple(static_cast<int>(lengths.size()), lengths.data(), nullptr),
-                      H5Sclose);
-  const Handle type = hdf5::type_of(tensor.dtype);
-  if (H5Dread(dataset, type, memory, space, H5P_DEFAULT, tensor.bytes.data()) < 0) {
-    file_->fail_read(name);
-  }
-  return tensor;
+  return file_->read(name, spec, begin, count);
 }
 
 std::vector<std::string> Hdf5Reader::read_texts(const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle dataset = file_->dataset(name);
-  const Handle space(H5Dget_space(dataset), H5Sclose);
-  const auto texts =
-      texts_of(Handle(H5Dget_type(dataset), H5Tclose), space, [&](hid_t type, void* out) {
-        return H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, out);
-      });
-  if (!texts) fail(ErrorKind::kData, "{}: {} holds no text", path(), name);
-  return *texts;
+  Hdf5Answer answer = file_->source->ask({Hdf5Query::kTexts, name});
+  if (answer.number == 0) fail(ErrorKind::kData, "{}: {} holds no text", path(), name);
+  return std::move(answer.texts);
 }
 
 std::string Hdf5Reader::read_text(const std::string& name) const {
@@ -227,19 +118,16 @@ std::string Hdf5Reader::read_text(const std::string& name) const {
 }
 
 bool Hdf5Reader::has_attribute(const std::string& object, const std::string& name) const {
-  hdf5::silence_hdf5();
-  return H5Aexists_by_name(file_->id, object.c_str(), name.c_str(), H5P_DEFAULT) > 0;
+  return file_->source->ask({Hdf5Query::kHasAttribute, object, name}).number != 0;
 }
 
 std::vector<std::string> Hdf5Reader::attribute_texts(const std::string& object,
                                                      const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle attribute = file_->attribute(object, name);
-  const Handle space(H5Aget_space(attribute), H5Sclose);
-  const auto texts = texts_of(Handle(H5Aget_type(attribute), H5Tclose), space,
-                              [&](hid_t type, void* out) { return H5Aread(attribute, type, out); });
-  if (!texts) fail(ErrorKind::kData, "{}: attribute {} of {} is no text", path(), name, object);
-  return *texts;
+  Hdf5Answer answer = file_->source->ask({Hdf5Query::kAttributeTexts, object, name});
+  if (answer.number == 0) {
+    fail(ErrorKind::kData, "{}: attribute {} of {} is no text", path(), name, object);
+  }
+  return std::move(answer.texts);
 }
 
 std::string Hdf5Reader::attribute_text(const std::string& object, const std::string& name) const {
@@ -252,14 +140,11 @@ std::string Hdf5Reader::attribute_text(const std::string& object, const std::str
 }
 
 HostTensor Hdf5Reader::attribute(const std::string& object, const std::string& name) const {
-  hdf5::silence_hdf5();
-  const Handle attribute = file_->attribute(object, name);
-  HostTensor tensor(file_->dtype(Handle(H5Aget_type(attribute), H5Tclose), name),
-                    shape_of(Handle(H5Aget_space(attribute), H5Sclose)));
-  if (tensor.size() == 0) return tensor;
-  if (H5Aread(attribute, hdf5::type_of(tensor.dtype), tensor.bytes.data()) < 0) {
-    file_->fail_read(object + "@" + name);
-  }
+  Hdf5Answer answer = file_->source->ask({Hdf5Query::kAttribute, object, name});
+  HostTensor tensor;
+  tensor.dtype = answer.dtype;
+  tensor.shape = answer.shape;
+  tensor.bytes = std::move(answer.bytes);
   return tensor;
 }
 

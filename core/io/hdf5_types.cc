@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <cstddef>
+#include <shared_mutex>
 
 #include "core/base/error.h"
 #include "core/io/hdf5_handle.h"
@@ -72,9 +75,31 @@ std::optional<Dtype> compound_dtype(hid_t type) {
 
 }  // namespace
 
-void silence_hdf5() {
-  thread_local const herr_t done = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  static_cast<void>(done);
+namespace {
+std::shared_mutex in_use;
+thread_local int sessions = 0;
+}  // namespace
+
+Session::Session() {
+  if (sessions++ == 0) in_use.lock_shared();
+  // HDF5 prints its errors to stderr unless told otherwise, thread by thread.
+  thread_local const herr_t silent = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  static_cast<void>(silent);
+}
+
+Session::~Session() {
+  if (--sessions == 0) in_use.unlock_shared();
+}
+
+pid_t fork_alone() {
+  MICA_ASSERT(sessions == 0);
+  in_use.lock();
+  const pid_t process = ::fork();
+  if (process == 0)
+    sessions = 1;  // for good: the child has one thread, and its copy of the lock stays taken
+  else
+    in_use.unlock();
+  return process;
 }
 
 std::string hdf5_reason() {

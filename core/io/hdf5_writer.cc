@@ -5,6 +5,7 @@
 #include "core/io/file.h"
 #include "core/io/hdf5.h"
 #include "core/io/hdf5_handle.h"
+#include "core/io/hdf5_source.h"
 
 namespace mica {
 
@@ -79,7 +80,7 @@ Handle text_type(size_t length) {
 
 void write_attribute(hid_t file, const std::string& object, const std::string& name, hid_t type,
                      const Shape& shape, const void* data) {
-  hdf5::silence_hdf5();
+  const hdf5::Session session;
   const Handle owner(H5Oopen(file, object.c_str(), H5P_DEFAULT), H5Oclose);
   if (!owner) fail_write(object + "@" + name);
   if (H5Aexists(owner, name.c_str()) > 0) H5Adelete(owner, name.c_str());
@@ -92,7 +93,7 @@ void write_attribute(hid_t file, const std::string& object, const std::string& n
 
 void write_dataset(hid_t file, hid_t links, const std::string& name, hid_t type, const Shape& shape,
                    const void* data) {
-  hdf5::silence_hdf5();
+  const hdf5::Session session;
   const Handle space = dataspace(shape);
   const Handle creation = creation_list(H5P_DATASET_CREATE);
   const Handle dataset(H5Dcreate2(file, name.c_str(), type, space, links, creation, H5P_DEFAULT),
@@ -105,7 +106,7 @@ void write_dataset(hid_t file, hid_t links, const std::string& name, hid_t type,
 }  // namespace
 
 Hdf5Writer::Hdf5Writer() : file_(std::make_unique<File>()) {
-  hdf5::silence_hdf5();
+  const hdf5::Session session;
   const Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   H5Pset_fapl_core(access, kIncrement, false);
   H5FD_file_image_callbacks_t callbacks = {image_malloc, image_memcpy, image_realloc, image_free,
@@ -126,6 +127,7 @@ Hdf5Writer::Hdf5Writer(Hdf5Writer&&) noexcept = default;
 Hdf5Writer& Hdf5Writer::operator=(Hdf5Writer&&) noexcept = default;
 
 void Hdf5Writer::create_group(const std::string& name) {
+  const hdf5::Session session;
   // Group by group from the root, as only the names in between may be there already.
   for (size_t end = name.find('/', 1);; end = name.find('/', end + 1)) {
     const std::string prefix = name.substr(0, end);
@@ -142,6 +144,7 @@ void Hdf5Writer::create_group(const std::string& name) {
 }
 
 void Hdf5Writer::write(const std::string& name, Dtype dtype, const Shape& shape, const void* data) {
+  const hdf5::Session session;
   // Groups that HDF5 creates on its own would carry the time.
   const size_t slash = name.rfind('/');
   if (slash != std::string::npos && slash > 0) create_group(name.substr(0, slash));
@@ -153,6 +156,7 @@ void Hdf5Writer::write(const std::string& name, const HostTensor& tensor) {
 }
 
 void Hdf5Writer::write_text(const std::string& name, std::string_view text) {
+  const hdf5::Session session;
   const size_t slash = name.rfind('/');
   if (slash != std::string::npos && slash > 0) create_group(name.substr(0, slash));
   const std::string padded = text.empty() ? std::string(1, '\0') : std::string(text);
@@ -190,12 +194,16 @@ void Hdf5Writer::set_attribute(const std::string& object, const std::string& nam
 }
 
 void Hdf5Writer::save(const std::string& path) {
+  const hdf5::Session session;
   AtomicFile out(path);
   if (H5Fflush(file_->id, H5F_SCOPE_GLOBAL) < 0) fail_write(path);
   // Asks for the size only; H5Fget_filesize would count the spare memory as well.
   const ssize_t bytes = H5Fget_file_image(file_->id, nullptr, 0);
   if (bytes < 0) fail_write(path);
-  out.write({static_cast<const std::byte*>(file_->image.data), static_cast<size_t>(bytes)});
+  const std::span image(static_cast<const std::byte*>(file_->image.data),
+                        static_cast<size_t>(bytes));
+  out.write(image);
+  out.write(make_seal(image));
   file_.reset();
   out.commit();
 }
