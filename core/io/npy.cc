@@ -130,15 +130,19 @@ StoredTensor parse_npy_header(std::span<const std::byte> bytes, const std::strin
   return stored;
 }
 
+void check_npy_size(const StoredTensor& stored, uint64_t bytes, const std::string& where) {
+  const size_t wanted = byte_count(stored.spec.shape, stored.spec.dtype).value();
+  if (bytes != wanted) {
+    fail(ErrorKind::kData, "{}: {} bytes of values, wanted {} for {} of shape {}", where, bytes,
+         wanted, stored.spec.dtype, to_string(stored.spec.shape));
+  }
+}
+
 std::span<const std::byte> npy_values(const StoredTensor& stored, std::span<const std::byte> bytes,
                                       const std::string& where) {
-  const std::span<const std::byte> data = bytes.subspan(npy_header_size(bytes, where));
-  const size_t wanted = byte_count(stored.spec.shape, stored.spec.dtype).value();
-  if (data.size() != wanted) {
-    fail(ErrorKind::kData, "{}: {} bytes of values, wanted {} for {} of shape {}", where,
-         data.size(), wanted, stored.spec.dtype, to_string(stored.spec.shape));
-  }
-  return data;
+  const std::span<const std::byte> values = bytes.subspan(npy_header_size(bytes, where));
+  check_npy_size(stored, values.size(), where);
+  return values;
 }
 
 HostTensor parse_npy(std::span<const std::byte> bytes, const std::string& where) {

@@ -14,6 +14,8 @@ namespace mica {
 /// Bytes up to the values, as the first 12 bytes say. Throws Error(kData) if they are no .npy file.
 size_t npy_header_size(std::span<const std::byte> bytes, const std::string& where);
 StoredTensor parse_npy_header(std::span<const std::byte> bytes, const std::string& where);
+/// Throws Error(kData) unless so many bytes are those of the values.
+void check_npy_size(const StoredTensor& stored, uint64_t bytes, const std::string& where);
 /// What follows the header. Throws Error(kData) unless it has the size that the header tells.
 std::span<const std::byte> npy_values(const StoredTensor& stored, std::span<const std::byte> bytes,
                                       const std::string& where);

@@ -29,7 +29,9 @@ StoredTensor read_header(const ZipMember& member, const std::string& where) {
   std::vector<std::byte> start = unzip_start(member, 1024, where);
   const size_t size = npy_header_size(start, where);
   if (size > start.size()) start = unzip_start(member, size, where);
-  return parse_npy_header(start, where);
+  const StoredTensor stored = parse_npy_header(start, where);
+  check_npy_size(stored, member.size - size, where);
+  return stored;
 }
 
 Array stored_array(const std::shared_ptr<const MappedFile>& file, const ZipMember& member,

@@ -63,16 +63,6 @@ TEST(ArrayTest, HalvesRoundToNearestEven) {
   EXPECT_TRUE(std::isnan(static_cast<float>(bfloat16_t(NAN))));
 }
 
-TEST(ArrayTest, PrintsLikeNumPy) {
-  EXPECT_EQ(array({1, 2, 3}).to_string(), "array([1, 2, 3], dtype=int32)");
-  EXPECT_EQ(array({{1.0f, 2.5f}, {3.0f, -4.0f}}).to_string(),
-            "array([[ 1., 2.5],\n       [ 3., -4.]], dtype=float32)");
-  EXPECT_EQ(Array(true).to_string(), "array(true, dtype=bool)");
-  EXPECT_EQ(zeros({0, 3}).to_string(), "array([], shape=(0, 3), dtype=float32)");
-  EXPECT_EQ(arange(2000).to_string(),
-            "array([   0,    1,    2, ..., 1997, 1998, 1999], dtype=int32)");
-}
-
 TEST(ArrayTest, ItemWantsOneElement) {
   EXPECT_EQ(array({7}).item<int>(), 7);
   EXPECT_THAT(error_of([] { array({1, 2}).item<int>(); }), HasSubstr("shape (2,) has 2 elements"));

@@ -165,6 +165,8 @@ TEST(Load, ReadsOnlyThePagesOfASlice) {
   const Array huge = load(path);
   EXPECT_EQ(huge.shape(), shape);
   EXPECT_LE(resident_kib(path), 1024u);
+  EXPECT_NE(huge.to_string().find("shape=(10240, 262144), dtype=float32)"), std::string::npos);
+  EXPECT_LE(resident_kib(path), 1024u) << "printed are the corners";
   const Array row = slice(huge, {5000, 0}, {5001, 1 << 18});
   EXPECT_EQ(sum(row).item<float>(), 7);
   EXPECT_LE(resident_kib(path), 4096u) << "a row of 1 MiB was read";
