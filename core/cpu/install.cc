@@ -20,6 +20,7 @@ KernelTable& cpu_kernels() {
     install_reduce(filled);
     install_row_norm(filled);
     install_scan(filled);
+    install_scatter(filled);
     install_softmax(filled);
     install_sort(filled);
     return filled;

@@ -23,6 +23,7 @@ void install_random(KernelTable& table);
 void install_reduce(KernelTable& table);
 void install_row_norm(KernelTable& table);
 void install_scan(KernelTable& table);
+void install_scatter(KernelTable& table);
 void install_softmax(KernelTable& table);
 void install_sort(KernelTable& table);
 

@@ -5,6 +5,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/index.h"
+#include "core/ops/scatter.h"
 #include "core/ops/view.h"
 
 namespace mica {
@@ -57,10 +58,8 @@ Array slice_update(const Array& x, const Array& update, const Shape& start, cons
   const Array places = slice(numbers, start, stop, step);
   const Array values = broadcast_to(astype(update, x.dtype()), places.shape());
   const Array at = reshape(places, {places.size()});
-  const Array zero = zeros({x.size()}, x.dtype());
-  const Array written = scatter_add(zero, at, reshape(values, {places.size()}), 0);
-  const Array hit = scatter_add(zeros({x.size()}, int32), at, ones({places.size()}, int32), 0);
-  return where(reshape(hit, x.shape()) > 0, reshape(written, x.shape()), x);
+  const Array written = scatter(reshape(x, {x.size()}), at, reshape(values, {places.size()}), 0);
+  return reshape(written, x.shape());
 }
 
 Array unflatten(Array x, int axis, const Shape& shape) {
