@@ -208,5 +208,24 @@ void compiled_replay(benchmark::State& state) {
 }
 BENCHMARK(compiled_replay)->Arg(100)->Arg(10'000)->UseRealTime();
 
+/// A product of matrices and 500 small exponentials, on one stream or on two (the example of MLX's
+/// documentation on streams, with a product as long as the exponentials).
+void streams(benchmark::State& state) {
+  static Stream& other = new_stream();
+  Stream& light = state.range(0) == 2 ? other : default_stream();
+  const Array a = sample({4096, 512}, 1), b = sample({512, 4}, 2), c = sample({512, 64}, 3);
+  eval(a, b, c);
+  for (auto _ : state) {
+    const Array x = matmul(a, c);
+    const Array y = on(light, [&] {
+      Array small = b;
+      for (int i = 0; i < 500; ++i) small = exp(-small);
+      return small;
+    });
+    eval(x, y);
+  }
+}
+BENCHMARK(streams)->Arg(1)->Arg(2)->UseRealTime();
+
 }  // namespace
 }  // namespace mica

@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <memory>
+#include <set>
 #include <type_traits>
 
 #include "core/eval/lost.h"
+#include "core/eval/streams.h"
 #include "core/graph/node.h"
 #include "core/plan/plan.h"
 #include "core/runtime/mapped_file.h"
@@ -50,6 +54,65 @@ Arrays still_pending(const Arrays& arrays) {
     }
   }
   return pending;
+}
+
+// Waits for the leaves and computes.
+void execute(const Plan& plan, const FlatGraph& graph, const PlanRun& run) {
+  for (const Array& leaf : run.leaves) wait_for(leaf.node());
+  try {
+    plan.execute(run);
+  } catch (...) {
+    give_up_dying_leaves(graph.leaf_dies, run.leaves);
+    throw;
+  }
+}
+
+// A graph whose results are there as soon as its work has been done.
+struct Promised {
+  std::function<void()> work;
+  std::vector<EventPtr> after;  // what its leaves wait for
+};
+
+Promised promise(Trace trace, const EventPtr& done) {
+  const auto plan = find_plan(trace.graph);
+  PlanRun run = plan->prepare(trace.leaves);
+  std::vector<EventPtr> after;
+  for (const Array& leaf : trace.leaves) {
+    if (leaf.node()->pending) after.push_back(leaf.node()->pending);
+  }
+  publish(trace, run, done);
+  const auto graph = std::make_shared<FlatGraph>(std::move(trace.graph));
+  return {[plan, graph, run = std::move(run)] { execute(*plan, *graph, run); }, std::move(after)};
+}
+
+void enqueue(Trace trace) {
+  Stream& stream = *trace.stream;
+  auto done = std::make_shared<Event>();
+  auto [work, after] = promise(std::move(trace), done);
+  stream.enqueue(std::move(work), std::move(after), std::move(done));
+}
+
+void eval_on_streams(const Arrays& pending) {
+  std::vector<Job> jobs;
+  std::map<Stream*, EventPtr> last;  // of each stream
+  std::set<EventPtr> own;
+  for (const Piece& piece : pieces_by_stream(pending)) {
+    Trace trace = trace_graph(piece.arrays);
+    auto done = std::make_shared<Event>();
+    auto [work, after] = promise(std::move(trace), done);
+    // Work that runs already is waited for here: jobs wait for each other only.
+    std::erase_if(after, [&](const EventPtr& event) {
+      if (own.contains(event)) return false;
+      event->wait();
+      return true;
+    });
+    own.insert(done);
+    EventPtr& before = last[piece.stream];
+    if (before != nullptr) after.push_back(before);
+    before = done;
+    jobs.push_back({std::move(work), std::move(done), std::move(after)});
+  }
+  run_jobs(std::move(jobs));
 }
 
 // Waits for and copies one evaluated array into row-major order.
@@ -101,16 +164,14 @@ void eval(const Arrays& arrays) {
   const Arrays pending = still_pending(arrays);
   if (!pending.empty()) {
     Trace trace = trace_graph(pending);
-    for (const Array& leaf : trace.leaves) wait_for(leaf.node());
-    const auto plan = find_plan(trace.graph);
-    PlanRun run = plan->prepare(std::move(trace.leaves));
-    try {
-      plan->execute(run);
-    } catch (...) {
-      give_up_dying_leaves(trace.graph.leaf_dies, run.leaves);
-      throw;
+    if (trace.several_streams) {
+      eval_on_streams(pending);
+    } else {
+      const auto plan = find_plan(trace.graph);
+      PlanRun run = plan->prepare(std::move(trace.leaves));
+      execute(*plan, trace.graph, run);
+      publish(trace, run, nullptr);
     }
-    publish(trace, run, nullptr);
   }
   for (const Array& array : arrays) wait_for(array.node());
 }
@@ -119,13 +180,9 @@ void async_eval(const Arrays& arrays) {
   const Arrays pending = still_pending(arrays);
   if (pending.empty()) return;
   Trace trace = trace_graph(pending);
-  const auto plan = find_plan(trace.graph);
-  PlanRun run = plan->prepare(trace.leaves);
-  const EventPtr done = default_stream().enqueue([plan, run] {
-    for (const Array& leaf : run.leaves) wait_for(leaf.node());
-    plan->execute(run);
-  });
-  publish(trace, run, done);
+  if (!trace.several_streams) return enqueue(std::move(trace));
+  trace = {};
+  for (const Piece& piece : pieces_by_stream(pending)) enqueue(trace_graph(piece.arrays));
 }
 
 std::vector<std::byte> Array::to_bytes() const {

@@ -25,6 +25,7 @@ void give_up_dying_leaves(const std::vector<char>& dies, const std::vector<Array
     Node* node = leaves[i].node();
     node->values.clear();
     node->op = std::make_shared<const Lost>();
+    node->stream = &default_stream();
   }
 }
 

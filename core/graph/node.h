@@ -35,6 +35,7 @@ class Node {
   Specs specs;
   SmallVector<Value, 1> values;  // one for each output once evaluated, else empty
   EventPtr pending;              // set while a stream still computes the values
+  Stream* stream = nullptr;      // that computes a pending node
 
   // Values of up to 16 bytes stay here. A weak scalar also keeps what it was made from.
   static constexpr size_t kLiteralBytes = 16;

@@ -32,6 +32,7 @@ Node* make_node(std::shared_ptr<const Op> op, Arrays inputs) {
   node->inputs = std::move(inputs);
   node->tracer = tracer;
   node->depth = depth;
+  node->stream = &current_stream();
   return node.release();
 }
 

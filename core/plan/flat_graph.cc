@@ -116,6 +116,8 @@ class Tracer {
       inputs.push_back(values_[from.first_value + input.index()]);
     }
     order_.push_back(number);
+    trace_.several_streams |= trace_.stream != nullptr && trace_.stream != node->stream;
+    trace_.stream = node->stream;
     seen_[static_cast<size_t>(number)].first_value = values_.size();
     if (node->op->forwarded_input(0) >= 0) {
       for (size_t i = 0; i < node->specs.size(); ++i) {

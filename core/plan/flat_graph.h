@@ -56,6 +56,8 @@ struct Trace {
   FlatGraph graph;
   std::vector<Array> leaves;    // parallel to graph.leaves
   std::vector<Output> outputs;  // parallel to graph.outputs
+  Stream* stream = nullptr;     // of the nodes
+  bool several_streams = false;
 };
 
 /// Everything pending that `roots` depend on. Wanted are the roots and all nodes that somebody

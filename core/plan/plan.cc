@@ -120,6 +120,8 @@ void run_step(const Step& step, Inputs in, Outputs out) {
 void run_observed(const Step& step, Inputs in, Outputs out) {
   const auto begin = std::chrono::steady_clock::now();
   run_step(step, in, out);
+  static std::mutex mutex;  // streams run at once
+  std::lock_guard lock(mutex);
   step_observer()({*step.op, in, out, begin, std::chrono::steady_clock::now()});
 }
 

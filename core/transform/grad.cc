@@ -78,6 +78,7 @@ void step_back(const Tape& tape, Node* node, Arrays& g, std::vector<Arrays>& cot
     outputs.push_back(Array(node, i));
     if (!g[i].defined()) g[i] = zeros(node->specs[i].shape, node->specs[i].dtype);
   }
+  const StreamScope scope(node->stream != nullptr ? *node->stream : current_stream());
   const Arrays back = node->op->vjp(node->inputs, outputs, g);
   MICA_ASSERT(back.size() == node->inputs.size());
   for (size_t i = 0; i < back.size(); ++i) {

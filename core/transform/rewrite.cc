@@ -69,6 +69,7 @@ Arrays Rewriter::rewrite(Node* node) {
   for (size_t i = 0; i < in.size(); ++i) {
     if (!replaced[i] && in[i].node()->tracer) captured_.push_back(in[i]);
   }
+  const StreamScope scope(node->stream != nullptr ? *node->stream : current_stream());
   Arrays out = rule_(*node, in, replaced);
   MICA_ASSERT(out.size() == node->specs.size());
   return out;
