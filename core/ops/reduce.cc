@@ -1,12 +1,15 @@
 #include "core/ops/reduce.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "core/graph/node.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/reduce_op.h"
 #include "core/ops/scan.h"
 #include "core/ops/view.h"
+#include "core/ops/view_op.h"
 
 namespace mica {
 namespace {
@@ -65,9 +68,34 @@ Array drop(Array x, const Axes& axes, bool keepdims) {
   return keepdims || axes.empty() ? std::move(x) : squeeze(std::move(x), axes);
 }
 
+// Of a view that repeats its elements along reduced axes, each element is enough: extremes are the
+// same, and a sum is so many times as large.
+Array reduce_repeated(Reduction reduction, const Array& x, const Axes& reduced) {
+  const auto* repeats = dynamic_cast<const BroadcastTo*>(x.node()->op.get());
+  if (repeats == nullptr || reduction == Reduction::k_prod) return Array();
+  const Array& source = x.node()->inputs[0];
+  const int lead = x.rank() - source.rank();
+  Shape shape = x.shape();
+  int64_t count = 1;
+  for (const int axis : reduced) {
+    const bool repeated = axis < lead || source.dim(axis - lead) == 1;
+    if (!repeated || x.dim(axis) == 0) continue;
+    count *= std::exchange(shape[static_cast<size_t>(axis)], 1);
+  }
+  if (count == 1) return Array();
+  const Array one = apply(Reduce(reduction, reduced), {broadcast_to(source, shape)});
+  if (reduction != Reduction::k_sum) return one;
+  const bool is_short = is_floating(x.dtype()) && size_of(x.dtype()) < 4;  // may not hold the count
+  const Dtype dtype = is_short ? float32 : x.dtype();
+  return astype(astype(one, dtype) * Array::scalar(static_cast<double>(count), dtype), x.dtype());
+}
+
 Array reduce(Reduction reduction, Array x, const Axes& axes, bool keepdims) {
   const Axes reduced = normalize_axes(axes, x.shape().size(), name_of(reduction).data());
   if (reduced.empty()) return x;
+  if (Array of_repeated = reduce_repeated(reduction, x, reduced); of_repeated.defined()) {
+    return drop(std::move(of_repeated), reduced, keepdims);
+  }
   return drop(apply(Reduce(reduction, reduced), {std::move(x)}), reduced, keepdims);
 }
 

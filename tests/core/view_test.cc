@@ -7,6 +7,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/reduce.h"
+#include "tests/core/numeric.h"
 
 namespace mica {
 namespace {
@@ -100,6 +101,24 @@ TEST(ReduceTest, SumsOfMillionsKeepTheirAccuracy) {
   const Array columns = full({1 << 20, 3}, 0.1f);
   EXPECT_NEAR(sum(columns, {0}).to_vector<float>()[1], 0.1f * (1 << 20),
               0.1f * (1 << 20) * 4 * 64 * 0x1p-24);
+}
+
+TEST(ReduceTest, RepeatedElementsAreReducedOnce) {
+  for (const Dtype dtype : {float32, float64, float16, bfloat16, int32, int64}) {
+    const Array x = astype(array({{1.0f}, {-2.0f}, {4.0f}}), dtype);  // (3, 1)
+    const Array view = broadcast_to(x, {5, 3, 4});
+    for (const Axes& axes : {Axes{}, Axes{0}, Axes{1}, Axes{2}, Axes{0, 2}, Axes{-2, 0}}) {
+      const Array copy = Array::from_bytes(view.to_bytes().data(), view.shape(), dtype);
+      testing::expect_same(sum(view, axes), sum(copy, axes), 0);
+      testing::expect_same(max(view, axes), max(copy, axes), 0);
+      testing::expect_same(min(view, axes, true), min(copy, axes, true), 0);
+      testing::expect_same(prod(view, axes), prod(copy, axes), 0);
+    }
+  }
+  // 70,000 is more than a float16 can be, 7,000 is not.
+  const Array tenths = broadcast_to(astype(array({0.1f}), float16), {70'000});
+  EXPECT_EQ(sum(tenths).item<float>(), 7000.0f);  // 6998.3, rounded to fours
+  EXPECT_EQ(sum(broadcast_to(array({2.0f}), {0, 1})).item<float>(), 0.0f);
 }
 
 TEST(ReduceTest, NaNWinsAndTypesWiden) {
