@@ -17,6 +17,7 @@ KernelTable& cpu_kernels() {
     install_norm(filled);
     install_pool(filled);
     install_random(filled);
+    install_random_rejection(filled);
     install_reduce(filled);
     install_row_norm(filled);
     install_scan(filled);

@@ -20,6 +20,7 @@ void install_matmul(KernelTable& table);
 void install_norm(KernelTable& table);
 void install_pool(KernelTable& table);
 void install_random(KernelTable& table);
+void install_random_rejection(KernelTable& table);
 void install_reduce(KernelTable& table);
 void install_row_norm(KernelTable& table);
 void install_scan(KernelTable& table);

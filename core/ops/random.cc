@@ -67,6 +67,7 @@ namespace {
 
 // Counters of random words have the top two bits clear (random_op.h); keys are derived from
 // counters with one of them set, so that a derived key never equals words drawn with its parent.
+// Both are set for the streams of single elements (random_rejection_cpu.cc).
 constexpr uint32_t kSplitting = 0x80000000u;
 constexpr uint32_t kFolding = 0x40000000u;
 
@@ -97,8 +98,6 @@ struct Sequence {
 };
 thread_local Sequence sequence;
 
-Array given_or_next(const Array& key) { return key.defined() ? key : next_key(); }
-
 void check_floating(Dtype dtype, const char* op) {
   if (!is_floating(dtype)) fail("[random.{}] needs a floating type, got {}", op, dtype);
 }
@@ -125,13 +124,6 @@ Array unit(const Shape& shape, const Array& key, Dtype dtype) {
   return (upper * 0x1p26 + lower) * 0x1p-53;
 }
 
-// Uniform in (0, 1), both ends excluded: odd multiples of 2^-24 (2^-53 for float64).
-Array open_unit(const Shape& shape, const Array& key, Dtype dtype) {
-  if (dtype == float64) return unit(shape, key, float64) * (1 - 0x1p-52) + 0x1p-53;
-  const Array numbers = right_shift(bits(shape, key), Array::scalar(9, uint32));
-  return (astype(numbers, float32) + 0.5f) * 0x1p-23f;
-}
-
 // The type in which numbers of type `dtype` are computed.
 Dtype computed_in(Dtype dtype) { return dtype == float64 ? float64 : float32; }
 
@@ -148,6 +140,14 @@ void check_range(const Array& low, const Array& high) {
 }
 
 }  // namespace
+
+Array given_or_next(const Array& key) { return key.defined() ? key : next_key(); }
+
+Array open_uniform(const Shape& shape, const Array& key, Dtype dtype) {
+  if (dtype == float64) return unit(shape, key, float64) * (1 - 0x1p-52) + 0x1p-53;
+  const Array numbers = right_shift(bits(shape, key), Array::scalar(9, uint32));
+  return (astype(numbers, float32) + 0.5f) * 0x1p-23f;
+}
 
 Array key(uint64_t seed) { return key_array(words_of(seed)); }
 
@@ -235,7 +235,7 @@ Array truncated_normal(const Shape& shape, const Array& low, const Array& high, 
   const Array to = astype(high, float64);
   const Array least = erf(from * std::numbers::sqrt2 * 0.5);
   const Array most = erf(to * std::numbers::sqrt2 * 0.5);
-  const Array between = least + open_unit(shape, given_or_next(key), float64) * (most - least);
+  const Array between = least + open_uniform(shape, given_or_next(key), float64) * (most - least);
   const Array drawn = clip(erfinv(between) * std::numbers::sqrt2, from, to);
   return astype(broadcast_to(drawn, shape), dtype);
 }
@@ -272,11 +272,25 @@ Array permutation(const Array& x, int axis, const Array& key) {
   return take(x, permutation(x.dim(axis), key), axis);
 }
 
+Array shuffle(const Array& x, int axis, const Array& key) {
+  axis = normalize_axis(axis, x.shape().size(), "shuffle");
+  return take_along_axis(x, argsort(bits(x.shape(), key), axis), axis);
+}
+
 // The index of the largest of logits plus Gumbel noise has probabilities softmax(logits).
 Array categorical(const Array& logits, int axis, const Array& key) {
   const Dtype type = computed_in(logits.dtype());
-  const Array noise = -log(-log(open_unit(logits.shape(), given_or_next(key), type)));
+  const Array noise = -log(-log(open_uniform(logits.shape(), given_or_next(key), type)));
   return argmax(logits + noise, axis);
+}
+
+Array categorical(const Array& logits, int axis, int64_t count, const Array& key) {
+  if (count < 0) fail("[random.categorical] the number of draws must not be negative: {}", count);
+  axis = normalize_axis(axis, logits.shape().size(), "categorical");
+  const Array last = expand_dims(moveaxis(logits, axis, -1), {-2});
+  Shape shape = last.shape();
+  shape[shape.size() - 2] = count;
+  return categorical(broadcast_to(last, shape), -1, key);
 }
 
 }  // namespace mica::random

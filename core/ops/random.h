@@ -49,6 +49,47 @@ Array bits(const Shape& shape, const Array& key = {});
 Array uniform(const Shape& shape, const Array& key = {}, const Array& low = 0.0f,
               const Array& high = 1.0f, Dtype dtype = float32);
 Array normal(const Shape& shape, const Array& key = {}, Dtype dtype = float32);
+
+// Families with a location and a scale: loc + scale times a number of the standard distribution,
+// so that gradients by both go through. loc and scale broadcast to the shape; a scale below 0
+// mirrors. Throw Error for a dtype that is not floating and for arrays that do not broadcast.
+
+Array normal(const Shape& shape, const Array& key, const Array& loc, const Array& scale,
+             Dtype dtype = float32);
+/// Density exp(-|x|) / 2.
+Array laplace(const Shape& shape, const Array& key = {}, const Array& loc = 0.0f,
+              const Array& scale = 1.0f, Dtype dtype = float32);
+/// Distribution function exp(-exp(-x)).
+Array gumbel(const Shape& shape, const Array& key = {}, const Array& loc = 0.0f,
+             const Array& scale = 1.0f, Dtype dtype = float32);
+/// Distribution function sigmoid(x).
+Array logistic(const Shape& shape, const Array& key = {}, const Array& loc = 0.0f,
+               const Array& scale = 1.0f, Dtype dtype = float32);
+/// Density 1 / (pi (1 + x^2)).
+Array cauchy(const Shape& shape, const Array& key = {}, const Array& loc = 0.0f,
+             const Array& scale = 1.0f, Dtype dtype = float32);
+/// Density exp(-x / scale) / scale for x > 0.
+Array exponential(const Shape& shape, const Array& key = {}, const Array& scale = 1.0f,
+                  Dtype dtype = float32);
+
+// Families with a shape parameter, drawn by rejection. Gradients go through `scale`; a gradient by
+// alpha, beta or rate throws Error (stop_gradient them where they depend on what is learned).
+
+/// Density x^(alpha - 1) exp(-x / scale) / (Gamma(alpha) scale^alpha) for x > 0; NaN unless
+/// alpha > 0. Values below the smallest number of the type are 0, as small alpha makes them.
+Array gamma(const Array& alpha, const Shape& shape, const Array& key = {},
+            const Array& scale = 1.0f, Dtype dtype = float32);
+/// Density proportional to x^(alpha - 1) (1 - x)^(beta - 1) in [0, 1]; NaN unless both are
+/// positive.
+Array beta(const Array& alpha, const Array& beta, const Shape& shape, const Array& key = {},
+           Dtype dtype = float32);
+/// (..., n) -> shape + (n): numbers from 0 to 1 with sum 1 along the last axis, of a density
+/// proportional to the product of x_i^(alpha_i - 1). The other axes of alpha broadcast to `shape`.
+Array dirichlet(const Array& alpha, const Shape& shape, const Array& key = {},
+                Dtype dtype = float32);
+/// Counts of events that happen `rate` times on average, cut at the largest of the integer type.
+/// Throws Error when it is computed with a negative rate or NaN.
+Array poisson(const Array& rate, const Shape& shape, const Array& key = {}, Dtype dtype = int32);
 /// A standard normal restricted to [low, high].
 Array truncated_normal(const Shape& shape, const Array& low, const Array& high,
                        const Array& key = {}, Dtype dtype = float32);
@@ -59,11 +100,15 @@ Array dropout(const Array& x, double p, const Array& key = {});
 /// Integers in [low, high).
 Array randint(const Array& low, const Array& high, const Shape& shape, const Array& key = {},
               Dtype dtype = int32);
-/// 0 .. n-1 in random order (int32).
+/// 0 .. n-1 in random order (int32). An axis of an array: permutation(x, axis) below.
 Array permutation(int64_t n, const Array& key = {});
 /// x with its entries along `axis` in random order.
 Array permutation(const Array& x, int axis = 0, const Array& key = {});
+/// The same, every line along `axis` in an order of its own.
+Array shuffle(const Array& x, int axis = 0, const Array& key = {});
 /// Indices drawn with probabilities softmax(logits) along `axis` (int32, that axis removed).
 Array categorical(const Array& logits, int axis = -1, const Array& key = {});
+/// The same, `count` draws with replacement of each, as the last axis.
+Array categorical(const Array& logits, int axis, int64_t count, const Array& key = {});
 
 }  // namespace mica::random

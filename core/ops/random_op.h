@@ -67,4 +67,34 @@ class Dropout final : public OpWith<Dropout> {
   Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
+/// key (2,), alpha float64 -> float64 numbers of the gamma distribution with scale 1. Element i
+/// draws from a stream of blocks of its own, by the key that block (3 << 62 | i) is.
+class RandomGamma final : public OpWith<RandomGamma> {
+ public:
+  static constexpr std::string_view kName = "random_gamma";
+  NO_FIELDS(RandomGamma)
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
+};
+
+/// key (2,), rate float64 -> counts as int64, with streams as RandomGamma's.
+class RandomPoisson final : public OpWith<RandomPoisson> {
+ public:
+  static constexpr std::string_view kName = "random_poisson";
+  NO_FIELDS(RandomPoisson)
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
+};
+
 }  // namespace mica
+
+namespace mica::random {
+
+/// Uniform in (0, 1), both ends excluded: odd multiples of 2^-24 (2^-53 for float64).
+Array open_uniform(const Shape& shape, const Array& key, Dtype dtype);
+/// The key, or the next of this thread's default sequence where it is undefined.
+Array given_or_next(const Array& key);
+
+}  // namespace mica::random

@@ -150,7 +150,8 @@ std::vector<Sample> all_samples() {
   std::vector<Sample> samples = testing::op_samples();
   for (const auto& more :
        {testing::norm_samples(), testing::product_samples(), testing::reduce_samples(),
-        testing::scan_samples(), testing::linalg_samples(), testing::scatter_samples()}) {
+        testing::scan_samples(), testing::linalg_samples(), testing::scatter_samples(),
+        testing::rejection_samples()}) {
     samples.insert(samples.end(), more.begin(), more.end());
   }
   return samples;

@@ -29,6 +29,7 @@ std::vector<Sample> product_samples();  // matmul, conv2d, pooling
 std::vector<Sample> norm_samples();
 std::vector<Sample> linalg_samples();
 std::vector<Sample> scatter_samples();
+std::vector<Sample> rejection_samples();
 /// Samples of the rows of reduce.def and scan.def.
 std::vector<Sample> reduce_samples();
 std::vector<Sample> scan_samples();
