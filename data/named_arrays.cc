@@ -69,7 +69,7 @@ HostTensor channels_last(const HostTensor& x) {
 bool is_channel_count(int64_t length) { return length == 1 || length == 3 || length == 4; }
 
 HostTensor to_x(HostTensor x, const std::string& where, const std::string& layout) {
-  if (is_complex(x.dtype)) fail(ErrorKind::kData, "{}: complex64, wanted real numbers", where);
+  if (is_complex(x.dtype)) fail(ErrorKind::kData, "{}: {}, wanted real numbers", where, x.dtype);
   if (x.shape.empty()) fail(ErrorKind::kData, "{}: a single number, wanted rows", where);
   if (x.shape.size() == 1) x.shape.push_back(1);
   if (x.shape.size() == 4) {

@@ -23,6 +23,7 @@ namespace mica {
 namespace {
 
 using complex64_t = std::complex<float>;
+using complex128_t = std::complex<double>;
 
 CBLAS_TRANSPOSE blas_flag(bool transposed) { return transposed ? CblasTrans : CblasNoTrans; }
 
@@ -51,8 +52,10 @@ void gemv(MatrixView<T> matrix, int64_t rows, int64_t columns, const T* x, int64
     cblas_sgemv(CblasRowMajor, flag, lines, length, one, matrix.data, line, x, dx, beta, y, dy);
   } else if constexpr (std::is_same_v<T, double>) {
     cblas_dgemv(CblasRowMajor, flag, lines, length, one, matrix.data, line, x, dx, beta, y, dy);
-  } else {
+  } else if constexpr (std::is_same_v<T, complex64_t>) {
     cblas_cgemv(CblasRowMajor, flag, lines, length, &one, matrix.data, line, x, dx, &beta, y, dy);
+  } else {
+    cblas_zgemv(CblasRowMajor, flag, lines, length, &one, matrix.data, line, x, dx, &beta, y, dy);
   }
 }
 
@@ -74,8 +77,10 @@ void blas_gemm(int m, int n, int k, MatrixView<T> a, MatrixView<T> b, T* c, int 
     cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, one, a.data, la, b.data, lb, beta, c, c_line);
   } else if constexpr (std::is_same_v<T, double>) {
     cblas_dgemm(CblasRowMajor, ta, tb, m, n, k, one, a.data, la, b.data, lb, beta, c, c_line);
-  } else {
+  } else if constexpr (std::is_same_v<T, complex64_t>) {
     cblas_cgemm(CblasRowMajor, ta, tb, m, n, k, &one, a.data, la, b.data, lb, &beta, c, c_line);
+  } else {
+    cblas_zgemm(CblasRowMajor, ta, tb, m, n, k, &one, a.data, la, b.data, lb, &beta, c, c_line);
   }
 }
 
@@ -183,6 +188,7 @@ void gemm(int64_t rows, int64_t columns, int64_t inner, MatrixView<T> a, MatrixV
 MICA_GEMM(float)
 MICA_GEMM(double)
 MICA_GEMM(complex64_t)
+MICA_GEMM(complex128_t)
 #undef MICA_GEMM
 
 }  // namespace mica

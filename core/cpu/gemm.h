@@ -4,7 +4,7 @@
 //
 // gemm_serial is one call of a single-threaded library; gemm cuts the product into tiles and runs
 // those on TBB. How it cuts depends on the sizes alone, so the bits do not depend on the number of
-// threads. T is float, double or complex64_t. Safe to call from any thread, nested as well.
+// threads. T is float, double or a complex of them. Safe to call from any thread, nested as well.
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,10 @@ KernelTable& cpu_kernels() {
   static KernelTable table = [] {
     KernelTable filled;
     install_attention(filled);
+    install_complex(filled);
     install_conv(filled);
     install_copy(filled);
+    install_fft(filled);
     install_fused(filled);
     install_index(filled);
     install_linalg_expm(filled);

@@ -9,8 +9,10 @@
 namespace mica {
 
 void install_attention(KernelTable& table);
+void install_complex(KernelTable& table);
 void install_conv(KernelTable& table);
 void install_copy(KernelTable& table);
+void install_fft(KernelTable& table);
 void install_fused(KernelTable& table);
 void install_index(KernelTable& table);
 void install_linalg_expm(KernelTable& table);

@@ -145,10 +145,12 @@ template <class To, class From>
 To convert(From value) {
   if constexpr (std::is_same_v<To, From>)
     return value;
-  else if constexpr (std::is_same_v<From, complex64_t>)
+  else if constexpr (is_complex(dtype_of<From>) && is_complex(dtype_of<To>))
+    return static_cast<To>(value);
+  else if constexpr (is_complex(dtype_of<From>))
     return convert<To>(value.real());
-  else if constexpr (std::is_same_v<To, complex64_t>)
-    return complex64_t(convert<float>(value), 0);
+  else if constexpr (is_complex(dtype_of<To>))
+    return {convert<typename To::value_type>(value), 0};
   else if constexpr (std::is_same_v<To, float16_t> || std::is_same_v<To, bfloat16_t>)
     return To(static_cast<float>(value));
   else if constexpr (std::is_same_v<From, float16_t> || std::is_same_v<From, bfloat16_t>)
@@ -230,6 +232,7 @@ MICA_INSTANTIATE(bfloat16_t)
 MICA_INSTANTIATE(float)
 MICA_INSTANTIATE(double)
 MICA_INSTANTIATE(complex64_t)
+MICA_INSTANTIATE(complex128_t)
 #undef MICA_INSTANTIATE
 
 }  // namespace mica

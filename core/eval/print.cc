@@ -165,13 +165,14 @@ class FloatFormat {
 template <class T>
 std::vector<std::string> format_all(const std::vector<T>& values, bool is_scalar) {
   std::vector<std::string> texts;
-  if constexpr (std::is_same_v<T, complex64_t>) {
-    std::vector<float> real, imaginary;
+  if constexpr (is_complex(dtype_of<T>)) {
+    using Part = typename T::value_type;
+    std::vector<Part> real, imaginary;
     for (const T value : values) {
       real.push_back(value.real());
       imaginary.push_back(value.imag());
     }
-    const FloatFormat<float> first(real, false), second(imaginary, true);
+    const FloatFormat<Part> first(real, false), second(imaginary, true);
     for (const T value : values) {
       const std::string text = second(value.imag());
       const size_t end = text.find_last_not_of(' ') + 1;

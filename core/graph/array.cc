@@ -85,9 +85,10 @@ Array Array::scalar(double value, Dtype dtype) {
     T typed;
     if constexpr (std::is_integral_v<T>)
       typed = static_cast<T>(value);
+    else if constexpr (std::is_same_v<T, double> || std::is_same_v<T, complex128_t>)
+      typed = value;
     else
       typed = T(static_cast<float>(value));
-    if constexpr (std::is_same_v<T, double>) typed = value;
     return make_literal({{}, dtype}, &typed, sizeof(T));
   });
 }

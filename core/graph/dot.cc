@@ -20,7 +20,7 @@ std::string constant_text(const Node* node) {
   return dispatch(node->specs[0].dtype, [&]<class T>(TypeTag<T>) -> std::string {
     T value;
     std::memcpy(&value, node->literal, sizeof(T));
-    if constexpr (std::is_same_v<T, complex64_t>)
+    if constexpr (is_complex(dtype_of<T>))
       return fmt::format("{}{:+}j", value.real(), value.imag());
     else if constexpr (std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>)
       return fmt::format("{}", static_cast<float>(value));

@@ -25,6 +25,7 @@ constexpr std::array<Info, kDtypeCount> kInfo = {{
     {"float32", 4},
     {"float64", 8},
     {"complex64", 8},
+    {"complex128", 16},
 }};
 
 // Bool < integers < floats < complex.
@@ -63,7 +64,7 @@ Dtype promote(Dtype a, Dtype b) {
   if (a == b) return a;
   if (category(a) != category(b)) {
     const Dtype high = category(a) > category(b) ? a : b;
-    return high;
+    return is_complex(high) && (a == float64 || b == float64) ? complex128 : high;
   }
   if (is_integer(a)) return promote_integers(a, b);
   // Two different halves meet in float32; otherwise the larger float holds both.

@@ -18,6 +18,7 @@
 namespace mica {
 
 using complex64_t = std::complex<float>;
+using complex128_t = std::complex<double>;
 
 enum class Dtype : uint8_t {
   kBool,
@@ -34,8 +35,9 @@ enum class Dtype : uint8_t {
   kFloat32,
   kFloat64,
   kComplex64,
+  kComplex128,
 };
-inline constexpr int kDtypeCount = 14;
+inline constexpr int kDtypeCount = 15;
 
 inline constexpr Dtype bool_ = Dtype::kBool;
 inline constexpr Dtype uint8 = Dtype::kUint8;
@@ -51,6 +53,7 @@ inline constexpr Dtype bfloat16 = Dtype::kBfloat16;
 inline constexpr Dtype float32 = Dtype::kFloat32;
 inline constexpr Dtype float64 = Dtype::kFloat64;
 inline constexpr Dtype complex64 = Dtype::kComplex64;
+inline constexpr Dtype complex128 = Dtype::kComplex128;
 
 /// Bytes per element.
 size_t size_of(Dtype dtype);
@@ -63,13 +66,24 @@ constexpr bool is_bool(Dtype d) { return d == Dtype::kBool; }
 constexpr bool is_integer(Dtype d) { return d >= Dtype::kUint8 && d <= Dtype::kInt64; }
 constexpr bool is_unsigned(Dtype d) { return d >= Dtype::kUint8 && d <= Dtype::kUint64; }
 constexpr bool is_floating(Dtype d) { return d >= Dtype::kFloat16 && d <= Dtype::kFloat64; }
-constexpr bool is_complex(Dtype d) { return d == Dtype::kComplex64; }
+constexpr bool is_complex(Dtype d) { return d >= Dtype::kComplex64; }
 /// Floating or complex: the types that have gradients.
 constexpr bool is_inexact(Dtype d) { return d >= Dtype::kFloat16; }
 
 /// The type that holds values of both, as NumPy promotes, except that an integer meeting a
 /// floating type takes the floating type as it is (int64 with float16 is float16, as in JAX).
+/// float64 with complex64 is complex128.
 Dtype promote(Dtype a, Dtype b);
+
+/// The type of a complex number's parts: float64 for complex128, else float32.
+constexpr Dtype part_of(Dtype d) {
+  return d == Dtype::kComplex128 ? Dtype::kFloat64 : Dtype::kFloat32;
+}
+/// The complex type whose parts hold values of type `d`: complex128 for float64 and itself.
+constexpr Dtype complex_of(Dtype d) {
+  const bool wide = d == Dtype::kFloat64 || d == Dtype::kComplex128;
+  return wide ? Dtype::kComplex128 : Dtype::kComplex64;
+}
 
 template <class T>
 struct TypeTag {
@@ -97,6 +111,7 @@ MICA_DTYPE(bfloat16_t, Dtype::kBfloat16);
 MICA_DTYPE(float, Dtype::kFloat32);
 MICA_DTYPE(double, Dtype::kFloat64);
 MICA_DTYPE(complex64_t, Dtype::kComplex64);
+MICA_DTYPE(complex128_t, Dtype::kComplex128);
 #undef MICA_DTYPE
 
 template <class T>
@@ -120,6 +135,7 @@ decltype(auto) dispatch(Dtype dtype, Visit&& visit) {
     case Dtype::kFloat32: return visit(TypeTag<float>());
     case Dtype::kFloat64: return visit(TypeTag<double>());
     case Dtype::kComplex64: return visit(TypeTag<complex64_t>());
+    case Dtype::kComplex128: return visit(TypeTag<complex128_t>());
   }
   assertion_failed("a known dtype", __FILE__, __LINE__);
 }

@@ -13,7 +13,7 @@
 //
 // Equal contents written in the same order give equal bytes: no times are stored, and datasets are
 // contiguous and not compressed. The writer builds the file in memory, so that a full disk is met
-// by our own write alone. bool is stored as h5py does (an enum FALSE, TRUE), complex64 as the
+// by our own write alone. bool is stored as h5py does (an enum FALSE, TRUE), complex numbers as the
 // compound {r, i}, float16 and bfloat16 as 16-bit floats of their own layout; all read as
 // themselves in Mica and as NumPy types in h5py (bfloat16 as float32).
 //

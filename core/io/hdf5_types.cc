@@ -28,10 +28,11 @@ Handle bool_type() {
   return type;
 }
 
-Handle complex_type() {
-  Handle type(H5Tcreate(H5T_COMPOUND, 8), H5Tclose);
-  H5Tinsert(type, "r", 0, H5T_IEEE_F32LE);
-  H5Tinsert(type, "i", 4, H5T_IEEE_F32LE);
+Handle complex_type(hid_t part) {
+  const size_t bytes = H5Tget_size(part);
+  Handle type(H5Tcreate(H5T_COMPOUND, 2 * bytes), H5Tclose);
+  H5Tinsert(type, "r", 0, part);
+  H5Tinsert(type, "i", bytes, part);
   return type;
 }
 
@@ -69,8 +70,8 @@ std::optional<Dtype> compound_dtype(hid_t type) {
   const bool is_complex = H5Tget_nmembers(type) == 2 && H5Tget_member_index(type, "r") == 0 &&
                           H5Tget_member_index(type, "i") == 1 &&
                           H5Tget_member_class(type, 0) == H5T_FLOAT;
-  if (is_complex) return Dtype::kComplex64;
-  return std::nullopt;
+  if (!is_complex) return std::nullopt;
+  return H5Tget_size(type) > 8 ? Dtype::kComplex128 : Dtype::kComplex64;
 }
 
 }  // namespace
@@ -130,7 +131,8 @@ Handle type_of(Dtype dtype) {
     case Dtype::kBfloat16: return half_type(8);
     case Dtype::kFloat32: return copy(H5T_IEEE_F32LE);
     case Dtype::kFloat64: return copy(H5T_IEEE_F64LE);
-    case Dtype::kComplex64: return complex_type();
+    case Dtype::kComplex64: return complex_type(H5T_IEEE_F32LE);
+    case Dtype::kComplex128: return complex_type(H5T_IEEE_F64LE);
   }
   assertion_failed("a known dtype", __FILE__, __LINE__);
 }

@@ -7,15 +7,15 @@ namespace {
 
 template <class To, class From>
 To cast(const From& value) {
-  if constexpr (std::is_same_v<From, complex64_t>) {
-    if constexpr (std::is_same_v<To, complex64_t>)
-      return value;
+  if constexpr (is_complex(dtype_of<From>)) {
+    if constexpr (is_complex(dtype_of<To>))
+      return static_cast<To>(value);
     else
       return cast<To>(value.real());
   } else if constexpr (std::is_same_v<From, float16_t> || std::is_same_v<From, bfloat16_t>) {
     return cast<To>(static_cast<float>(value));
-  } else if constexpr (std::is_same_v<To, complex64_t>) {
-    return complex64_t(static_cast<float>(value), 0);
+  } else if constexpr (is_complex(dtype_of<To>)) {
+    return {static_cast<typename To::value_type>(value), 0};
   } else if constexpr (std::is_same_v<To, float16_t> || std::is_same_v<To, bfloat16_t>) {
     return To(static_cast<float>(value));
   } else {

@@ -24,7 +24,7 @@ constexpr TypeCode kTypeCodes[] = {
     {Dtype::kUint32, "u4"},  {Dtype::kUint64, "u8"},    {Dtype::kInt8, "i1"},
     {Dtype::kInt16, "i2"},   {Dtype::kInt32, "i4"},     {Dtype::kInt64, "i8"},
     {Dtype::kFloat16, "f2"}, {Dtype::kBfloat16, "V2"},  {Dtype::kFloat32, "f4"},
-    {Dtype::kFloat64, "f8"}, {Dtype::kComplex64, "c8"},
+    {Dtype::kFloat64, "f8"}, {Dtype::kComplex64, "c8"}, {Dtype::kComplex128, "c16"},
 };
 
 /// The text after "'key':" in the Python dictionary that is the header, blanks skipped.

@@ -193,7 +193,10 @@ void check_places(const SafetensorsHeader& header, uint64_t value_bytes, const s
 }  // namespace
 
 std::string_view safetensors_name(Dtype dtype) {
-  return std::ranges::find(kNames, dtype, [](const auto& known) { return known.first; })->second;
+  const auto found =
+      std::ranges::find(kNames, dtype, [](const auto& known) { return known.first; });
+  if (found == std::end(kNames)) fail("[save_safetensors] the format has no {}", dtype);
+  return found->second;
 }
 
 SafetensorsHeader parse_safetensors_header(std::string_view text, uint64_t value_bytes,

@@ -18,7 +18,7 @@ constexpr size_t kCopiedAtOnce = 4096;
 constexpr size_t kMostElements = static_cast<size_t>(INT64_MAX / 16);
 
 /// Bytes that are one number: those of a complex value are two.
-size_t number_bytes(Dtype dtype) { return is_complex(dtype) ? 4 : size_of(dtype); }
+size_t number_bytes(Dtype dtype) { return size_of(dtype) / (is_complex(dtype) ? 2 : 1); }
 
 Strides column_major(const Shape& shape) {
   Strides strides(shape.size());

@@ -28,10 +28,12 @@ To convert(From value) {
     return value;
   else if constexpr (kIsHalf<From>)
     return convert<To>(static_cast<float>(value));
-  else if constexpr (std::is_same_v<From, complex64_t>)
+  else if constexpr (is_complex(dtype_of<From>) && is_complex(dtype_of<To>))
+    return static_cast<To>(value);
+  else if constexpr (is_complex(dtype_of<From>))
     return convert<To>(value.real());
-  else if constexpr (std::is_same_v<To, complex64_t>)
-    return {convert<float>(value), 0.0f};
+  else if constexpr (is_complex(dtype_of<To>))
+    return {convert<typename To::value_type>(value), 0};
   else if constexpr (std::is_same_v<To, bool>)
     return value != From(0);
   else if constexpr (kIsHalf<To>)

@@ -104,7 +104,8 @@ void copy_strided(const Operand& from, std::byte* to, const Strides& to_strides)
     case 1: return copy_typed(c, from.as<uint8_t>(), reinterpret_cast<uint8_t*>(to));
     case 2: return copy_typed(c, from.as<uint16_t>(), reinterpret_cast<uint16_t*>(to));
     case 4: return copy_typed(c, from.as<uint32_t>(), reinterpret_cast<uint32_t*>(to));
-    default: return copy_typed(c, from.as<uint64_t>(), reinterpret_cast<uint64_t*>(to));
+    case 8: return copy_typed(c, from.as<uint64_t>(), reinterpret_cast<uint64_t*>(to));
+    default: return copy_typed(c, from.as<complex128_t>(), reinterpret_cast<complex128_t*>(to));
   }
 }
 

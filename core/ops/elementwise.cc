@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/graph/node.h"
+#include "core/ops/complex.h"
 #include "core/ops/create.h"
 #include "core/ops/mapping.h"
 #include "core/ops/reduce.h"
@@ -88,6 +89,10 @@ std::shared_ptr<const Op> shared_op(Function function) {
 }
 
 Array unary(Function function, Array x) {
+  // The one row whose result has another type for complex numbers.
+  if (function == Function::k_abs && is_complex(x.dtype())) {
+    return apply(Magnitude(), {std::move(x)});
+  }
   const Dtype dtype = compute_dtype(kRows[static_cast<size_t>(function)], x.dtype());
   return apply(shared_op(function), {astype(std::move(x), dtype)});
 }
@@ -215,8 +220,8 @@ Arrays Where::vmap(const Arrays& in, const Mapped& mapped) const {
 Array astype(Array x, Dtype dtype) {
   if (x.dtype() == dtype) return x;
   if (x.is_weak() && x.shape().empty()) return Array::scalar(x.node()->weak_value, dtype);
-  if (is_complex(x.dtype()))
-    fail("[astype] complex64 has no {} value: take real() or abs()", dtype);
+  if (is_complex(x.dtype()) && !is_complex(dtype))
+    fail("[astype] {} has no {} value: take real() or abs()", x.dtype(), dtype);
   static const auto ops = [] {
     std::array<std::shared_ptr<const Op>, kDtypeCount> all;
     for (int i = 0; i < kDtypeCount; ++i) all[i] = std::make_shared<const Cast>(Dtype(i));
@@ -229,7 +234,7 @@ Specs Cast::infer(std::span<const Spec> in) const { return {{in[0].shape, dtype}
 
 Arrays Cast::vjp(const Arrays& in, const Arrays&, const Arrays& g) const {
   if (!is_inexact(in[0].dtype()) || !is_inexact(dtype)) return {none};
-  return {astype(g[0], in[0].dtype())};
+  return {astype(is_complex(in[0].dtype()) ? g[0] : real(g[0]), in[0].dtype())};
 }
 Arrays Cast::vmap(const Arrays& in, const Mapped&) const { return {astype(in[0], dtype)}; }
 

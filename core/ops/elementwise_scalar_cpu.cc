@@ -1,4 +1,4 @@
-// The kernels of the elementwise rows for integers, bool and complex64.
+// The kernels of the elementwise rows for integers, bool and complex numbers.
 #include <cmath>
 #include <complex>
 #include <cstdint>
@@ -34,6 +34,7 @@ const ElementwiseKernel* scalar_table(Dtype dtype, Fixed fixed) {
     case Dtype::kInt32: return Kernels<int32_t>::table(fixed);
     case Dtype::kInt64: return Kernels<int64_t>::table(fixed);
     case Dtype::kComplex64: return Kernels<std::complex<float>>::table(fixed);
+    case Dtype::kComplex128: return Kernels<std::complex<double>>::table(fixed);
     default: return nullptr;
   }
 }

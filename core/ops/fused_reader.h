@@ -99,7 +99,8 @@ struct InputReader {
       case 1: return fill_typed(data, begin, count, reinterpret_cast<uint8_t*>(tile));
       case 2: return fill_typed(data, begin, count, reinterpret_cast<uint16_t*>(tile));
       case 4: return fill_typed(data, begin, count, reinterpret_cast<uint32_t*>(tile));
-      default: return fill_typed(data, begin, count, reinterpret_cast<uint64_t*>(tile));
+      case 8: return fill_typed(data, begin, count, reinterpret_cast<uint64_t*>(tile));
+      default: return fill_typed(data, begin, count, reinterpret_cast<complex128_t*>(tile));
     }
   }
   template <class T>

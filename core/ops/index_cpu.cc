@@ -20,7 +20,8 @@ void dispatch_size(size_t bytes, Copy&& copy) {
     case 1: return copy(uint8_t());
     case 2: return copy(uint16_t());
     case 4: return copy(uint32_t());
-    default: return copy(uint64_t());
+    case 8: return copy(uint64_t());
+    default: return copy(complex128_t());
   }
 }
 

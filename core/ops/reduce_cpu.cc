@@ -212,7 +212,7 @@ ReduceKernels double_kernels(Reduction reduction) { return kernels_for<double>(r
 
 template <class T>
 constexpr bool reduces(Reduction reduction) {
-  constexpr bool complex = std::is_same_v<T, complex64_t>;
+  constexpr bool complex = is_complex(dtype_of<T>);
   switch (reduction) {
     case Reduction::k_all:
     case Reduction::k_any: return std::is_same_v<T, bool>;
@@ -335,7 +335,7 @@ void run_arg_extreme(const ArgExtreme& op, Inputs in, Outputs out) {
     if (static_cast<int>(i) > op.axis) inner *= shape[i];
   }
   dispatch(in[0].dtype, [&]<class T>(TypeTag<T>) {
-    if constexpr (!std::is_same_v<T, complex64_t>) {
+    if constexpr (!is_complex(dtype_of<T>)) {
       arg_extreme(in[0].as<T>(), outer, shape[static_cast<size_t>(op.axis)], inner, op.largest,
                   out[0].as<int32_t>());
     }

@@ -46,7 +46,8 @@ WhereKernel where_for_bytes(size_t bytes, Fixed fixed) {
     case 1: return where_typed<uint8_t>(fixed);
     case 2: return where_typed<uint16_t>(fixed);
     case 4: return where_typed<uint32_t>(fixed);
-    default: return where_typed<uint64_t>(fixed);
+    case 8: return where_typed<uint64_t>(fixed);
+    default: return where_typed<complex128_t>(fixed);
   }
 }
 

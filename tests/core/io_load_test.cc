@@ -40,11 +40,16 @@ TEST(Load, ReadsBackEveryDtypeInEveryFormat) {
       const auto dtype = static_cast<Dtype>(i);
       arrays[std::string(name_of(dtype))] = counting(dtype, shape);
     }
-    for (const char* name : kFormats) {
-      save(folder / name, arrays);
+    for (const std::string name : kFormats) {
+      std::map<std::string, Array> known = arrays;
+      if (name.ends_with(".safetensors")) {
+        known.erase("complex128");
+        expect_error(ErrorKind::kUsage, {"complex128"}, [&] { save(folder / name, arrays); });
+      }
+      save(folder / name, known);
       const std::map<std::string, Array> loaded = load_all(folder / name);
-      ASSERT_EQ(loaded.size(), arrays.size()) << name;
-      for (const auto& [key, array] : arrays) {
+      ASSERT_EQ(loaded.size(), known.size()) << name;
+      for (const auto& [key, array] : known) {
         const Array& read = loaded.at(key);
         EXPECT_EQ(read.dtype(), array.dtype()) << name << " " << key;
         EXPECT_EQ(read.shape(), shape) << name << " " << key;
@@ -317,7 +322,8 @@ TEST(Load, PythonReadsWhatWeWrote) {
   std::map<std::string, Array> arrays;
   for (int i = 0; i < kDtypeCount; ++i) {
     const auto dtype = static_cast<Dtype>(i);
-    if (dtype == bfloat16) continue;  // NumPy has none
+    // NumPy has none, and .safetensors neither.
+    if (dtype == bfloat16 || dtype == complex128) continue;
     arrays[std::string(name_of(dtype))] = counting(dtype, {7, 1001});
   }
   arrays["scalar"] = Array::scalar(2.5, float64);

@@ -30,6 +30,7 @@ std::vector<Sample> norm_samples();
 std::vector<Sample> linalg_samples();
 std::vector<Sample> scatter_samples();
 std::vector<Sample> rejection_samples();
+std::vector<Sample> fft_samples();  // and of complex numbers
 /// Samples of the rows of reduce.def and scan.def.
 std::vector<Sample> reduce_samples();
 std::vector<Sample> scan_samples();

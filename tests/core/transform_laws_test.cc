@@ -46,7 +46,7 @@ std::vector<Case> all_cases() {
   for (const auto& samples :
        {testing::op_samples(), testing::norm_samples(), testing::product_samples(),
         testing::reduce_samples(), testing::scan_samples(), testing::linalg_samples(),
-        testing::scatter_samples(), testing::rejection_samples()}) {
+        testing::scatter_samples(), testing::rejection_samples(), testing::fft_samples()}) {
     for (const Sample& sample : samples) {
       cases.push_back({sample.name, sample.function, sample.inputs, sample.differentiable});
     }
