@@ -152,9 +152,15 @@ void run_arange(const Arange& op, Inputs, Outputs out) {
   });
 }
 
+void run_bitcast(const Bitcast&, Inputs in, Outputs out) {
+  const size_t bytes = static_cast<size_t>(out[0].size()) * size_of(out[0].dtype);
+  if (bytes > 0) std::memcpy(out[0].data, in[0].data, bytes);
+}
+
 }  // namespace
 
 void install_copy(KernelTable& table) {
+  table.add<Bitcast>(run_bitcast, InputLayout::kContiguous);
   table.add<Contiguous>(run_contiguous, InputLayout::kAny);
   table.add<Unslice>(run_unslice, InputLayout::kAny);
   table.add<Concatenate>(run_concatenate, InputLayout::kAny);

@@ -43,6 +43,8 @@ Array eye(int64_t rows, int64_t columns, Dtype dtype) {
   return astype(expand_dims(arange(rows), {1}) == arange(columns), dtype);
 }
 
+Array identity(int64_t n, Dtype dtype) { return eye(n, n, dtype); }
+
 Array full_like(const Array& x, const Array& value) { return full(x.shape(), value, x.dtype()); }
 
 Array tri(int64_t rows, int64_t columns, int k, Dtype dtype) {

@@ -19,6 +19,7 @@ Array arange(int64_t stop, Dtype dtype = int32);
 /// `count` values from start to stop, both included.
 Array linspace(double start, double stop, int64_t count = 50, Dtype dtype = float32);
 Array eye(int64_t rows, int64_t columns = -1, Dtype dtype = float32);
+Array identity(int64_t n, Dtype dtype = float32);
 Array full_like(const Array& x, const Array& value);
 /// Ones on and below diagonal `k` (above the main one where positive), zeros elsewhere.
 Array tri(int64_t rows, int64_t columns = -1, int k = 0, Dtype dtype = float32);

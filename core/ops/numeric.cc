@@ -30,6 +30,26 @@ Array equal_or_both_nan(const Array& x, const Array& y, bool equal_nan) {
 
 }  // namespace
 
+Array round(const Array& x, int decimals) {
+  // Integers stay: whole numbers have no decimals, and tens of them are counted in whole numbers.
+  if (!is_inexact(x.dtype())) {
+    if (decimals >= 0 || is_bool(x.dtype())) return x;
+    const double unit = std::pow(10.0, -decimals);
+    return astype(round(astype(x, float64) / unit) * unit, x.dtype());
+  }
+  // 10^-d is not exact: the exact power is multiplied and divided by.
+  const double power = std::pow(10.0, std::abs(decimals));
+  return decimals >= 0 ? round(x * power) / power : round(x / power) * power;
+}
+
+Array negative(const Array& x) { return -x; }
+Array positive(const Array& x) { return x; }
+
+Dtype result_type(const Arrays& arrays) {
+  if (arrays.empty()) fail("[result_type] no arrays");
+  return promoted(arrays)[0].dtype();
+}
+
 Array degrees(const Array& x) { return x * (180 / std::numbers::pi); }
 Array radians(const Array& x) { return x * (std::numbers::pi / 180); }
 

@@ -9,6 +9,12 @@
 
 namespace mica {
 
+/// To so many decimals, halves to the even one; negative ones round to tens, hundreds ...
+Array round(const Array& x, int decimals);
+Array negative(const Array& x);
+Array positive(const Array& x);
+/// The type that the arrays have after promotion.
+Dtype result_type(const Arrays& arrays);
 Array degrees(const Array& x);
 Array radians(const Array& x);
 /// NaN and infinities replaced; without numbers given, the largest finite ones of the type.

@@ -7,6 +7,7 @@
 // All of them become products of matrices where they can, and differentiate as those do.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -26,6 +27,23 @@ Array addmm(const Array& c, const Array& a, const Array& b, double alpha = 1, do
 Array kron(const Array& a, const Array& b);
 /// Cross product along an axis of length 3.
 Array cross(const Array& a, const Array& b, int axis = -1);
+
+/// matmul of matrices picked by number: those of a, (..., M, K), and of b, (..., K, N), counted in
+/// row-major order of their leading axes. The integer arrays broadcast to a shape I; the result is
+/// (I..., M, N). Without indices, all matrices of that operand in its leading axes.
+Array gather_mm(const Array& a, const Array& b, const Array& a_indices = {},
+                const Array& b_indices = {});
+/// Products over parts of the inner axis: a (M, K), b (K, N) and integer segments (S, 2) -> (S, M,
+/// N), a[:, s0:s1] b[s0:s1] for each pair.
+Array segmented_mm(const Array& a, const Array& b, const Array& segments);
+/// matmul of matrices in blocks of block x block elements, which masks switch off (false, 0) or
+/// scale: masks (..., blocks down, blocks across), undefined ones are ones.
+Array block_masked_mm(const Array& a, const Array& b, int64_t block = 64,
+                      const Array& mask_out = {}, const Array& mask_a = {},
+                      const Array& mask_b = {});
+/// The last axis times a Hadamard matrix times `scale`, 1 / sqrt(n) where not given: Sylvester's
+/// for a power of two, and with m = 12, 20 or 28 times one, Paley's over it. Throws for others.
+Array hadamard_transform(const Array& x, std::optional<double> scale = {});
 
 /// Sum over pairs of axes: those of a that are left, then those of b.
 Array tensordot(const Array& a, const Array& b, const Axes& axes_a, const Axes& axes_b);

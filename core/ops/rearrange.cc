@@ -7,6 +7,7 @@
 #include "core/ops/index.h"
 #include "core/ops/scatter.h"
 #include "core/ops/view.h"
+#include "core/ops/view_op.h"
 
 namespace mica {
 namespace {
@@ -60,6 +61,83 @@ Array slice_update(const Array& x, const Array& update, const Shape& start, cons
   const Array at = reshape(places, {places.size()});
   const Array written = scatter(reshape(x, {x.size()}), at, reshape(values, {places.size()}), 0);
   return reshape(written, x.shape());
+}
+
+Array permute_dims(Array x, const Axes& axes) { return transpose(std::move(x), axes); }
+
+Arrays array_split(const Array& x, const Shape& positions, int axis) {
+  axis = normalize_axis(axis, x.shape().size(), "array_split");
+  const int64_t length = x.dim(axis);
+  Arrays parts;
+  int64_t start = 0;
+  for (const int64_t position : positions) {
+    const int64_t stop = position < 0 ? position + length : position;
+    if (stop < start || stop > length) {
+      fail("[array_split] position {} is out of order, or of range for an axis of length {}",
+           position, length);
+    }
+    parts.push_back(slice_axis(x, axis, start, stop));
+    start = stop;
+  }
+  parts.push_back(slice_axis(x, axis, start, length));
+  return parts;
+}
+
+Array as_strided(const Array& x, const Shape& shape, const Strides& strides, int64_t offset) {
+  if (shape.size() != strides.size()) {
+    fail("[as_strided] {} strides for the shape {}", strides.size(), to_string(shape));
+  }
+  int64_t least = offset, most = offset;
+  Array places = full(shape, Array::scalar(static_cast<double>(offset), int64));
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    const int64_t reach = std::max<int64_t>(shape[axis] - 1, 0) * strides[axis];
+    (reach < 0 ? least : most) += reach;
+    Shape along(shape.size(), 1);
+    along[axis] = shape[axis];
+    const Array step = Array::scalar(static_cast<double>(strides[axis]), int64);
+    places = places + reshape(arange(shape[axis], int64) * step, along);
+  }
+  if (size_of(shape) > 0 && (least < 0 || most >= x.size())) {
+    fail("[as_strided] elements {} to {} of an array of shape {}, which has {}", least, most,
+         to_string(x.shape()), x.size());
+  }
+  return take(reshape(x, {x.size()}), places, 0);
+}
+
+Specs Bitcast::infer(std::span<const Spec> in) const {
+  const size_t from = size_of(in[0].dtype), to = size_of(dtype);
+  if (is_bool(dtype) && !is_bool(in[0].dtype)) {
+    fail("[view] the bytes of {} are no bool", in[0].dtype);
+  }
+  Shape shape = in[0].shape;
+  if (from == to) return {{shape, dtype}};
+  const int64_t bytes = shape.empty() ? 0 : shape.back() * static_cast<int64_t>(from);
+  if (shape.empty() || bytes % static_cast<int64_t>(to) != 0) {
+    fail("[view] {} of shape {} has no whole number of {} along its last axis", in[0].dtype,
+         to_string(shape), dtype);
+  }
+  shape.back() = bytes / static_cast<int64_t>(to);
+  return {{shape, dtype}};
+}
+Arrays Bitcast::vmap(const Arrays& in, const Mapped&) const {
+  // A mapped scalar keeps being one.
+  if (in[0].rank() == 1 && size_of(in[0].dtype()) != size_of(dtype)) {
+    fail("[view] {} and {} have different sizes, and a scalar no axis to make up for it",
+         in[0].dtype(), dtype);
+  }
+  return {apply(*this, in)};
+}
+
+Array view(const Array& x, Dtype dtype) { return apply(Bitcast(dtype), {x}); }
+
+Arrays depends(const Arrays& inputs, const Arrays& others) {
+  Arrays out;
+  for (const Array& x : inputs) {
+    Arrays all = {x};
+    all.append(others.begin(), others.end());
+    out.push_back(apply(After(), all));
+  }
+  return out;
 }
 
 Array unflatten(Array x, int axis, const Shape& shape) {

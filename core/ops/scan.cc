@@ -9,9 +9,10 @@
 namespace mica {
 namespace {
 
-enum class Result { kSame, kWidened };
+enum class Result { kSame, kWidened, kFloat };
 
 Dtype result_dtype(Result result, Dtype x) {
+  if (result == Result::kFloat) return is_inexact(x) ? x : float32;
   if (result == Result::kSame || is_inexact(x) || size_of(x) >= 4) return x;
   return is_unsigned(x) ? uint32 : int32;
 }
@@ -50,30 +51,54 @@ Array extreme_cotangent(const ScanOp& op, bool largest, const Array& x, const Ar
   return mica::apply(ScatterSumAlongAxis(op.axis, x.dim(op.axis)), {positions, own});
 }
 
+// a - b, and 0 where both are the same infinity.
+Array difference(const Array& a, const Array& b) { return where(a == b, 0, a - b); }
+
+// With y[k] = log(exp(x[0]) + ... + exp(x[k])), the k-th element's share is exp(x[k] - y[k]) s[k]
+// with s[k] = g[k] + exp(y[k] - y[k+1]) s[k+1], where no exponent is positive.
+Array logcumsumexp_cotangent(const LogCumSumExp& op, const Array& x, const Array& out,
+                             const Array& g) {
+  const int64_t length = x.dim(op.axis);
+  if (length == 0) return g;
+  const bool towards_start = !op.reverse;
+  const Array y = op.inclusive ? out : logcumsumexp(x, op.axis, {.reverse = op.reverse});
+  const Array own = op.inclusive ? g : shifted(g, op.axis, towards_start);
+  // The last one has no neighbour, and so itself.
+  const Array inner =
+      towards_start ? slice_axis(y, op.axis, 1, length) : slice_axis(y, op.axis, 0, length - 1);
+  const Array edge =
+      towards_start ? slice_axis(y, op.axis, length - 1, length) : slice_axis(y, op.axis, 0, 1);
+  const Array next =
+      concatenate(towards_start ? Arrays{inner, edge} : Arrays{edge, inner}, op.axis);
+  const Array total = linear_recurrence(exp(difference(y, next)), own, op.axis, !op.reverse);
+  return exp(difference(x, y)) * total;
+}
+
 void check_type(Dtype dtype, bool ordered, std::string_view op) {
   if (ordered && is_complex(dtype)) fail("[{}] complex numbers have no order", op);
 }
 
 }  // namespace
 
-#define SCAN(function, Class, result, identity, combine, cotangent)                    \
-  Specs Class::infer(std::span<const Spec> in) const {                                 \
-    check_type(in[0].dtype, Result::result == Result::kSame, kName);                   \
-    return {in[0]};                                                                    \
-  }                                                                                    \
-  Arrays Class::vjp(const Arrays& in, const Arrays&, const Arrays& cotangents) const { \
-    const Array& x = in[0];                                                            \
-    const Array& g = cotangents[0];                                                    \
-    if (!is_inexact(x.dtype())) return {Array()};                                      \
-    return {cotangent};                                                                \
-  }                                                                                    \
-  Arrays Class::vmap(const Arrays& in, const Mapped&) const {                          \
-    return {mica::apply(Class(axis + 1, reverse, inclusive), in)};                     \
-  }                                                                                    \
-  Array function(const Array& x, int axis, const ScanOptions& options) {               \
-    axis = normalize_axis(axis, x.shape().size(), #function);                          \
-    const Array widened = astype(x, result_dtype(Result::result, x.dtype()));          \
-    return mica::apply(Class(axis, options.reverse, options.inclusive), {widened});    \
+#define SCAN(function, Class, result, identity, combine, cotangent)                            \
+  Specs Class::infer(std::span<const Spec> in) const {                                         \
+    check_type(in[0].dtype, Result::result != Result::kWidened, kName);                        \
+    return {in[0]};                                                                            \
+  }                                                                                            \
+  Arrays Class::vjp(const Arrays& in, const Arrays& outputs, const Arrays& cotangents) const { \
+    const Array& x = in[0];                                                                    \
+    [[maybe_unused]] const Array& out = outputs[0];                                            \
+    const Array& g = cotangents[0];                                                            \
+    if (!is_inexact(x.dtype())) return {Array()};                                              \
+    return {cotangent};                                                                        \
+  }                                                                                            \
+  Arrays Class::vmap(const Arrays& in, const Mapped&) const {                                  \
+    return {mica::apply(Class(axis + 1, reverse, inclusive), in)};                             \
+  }                                                                                            \
+  Array function(const Array& x, int axis, const ScanOptions& options) {                       \
+    axis = normalize_axis(axis, x.shape().size(), #function);                                  \
+    const Array widened = astype(x, result_dtype(Result::result, x.dtype()));                  \
+    return mica::apply(Class(axis, options.reverse, options.inclusive), {widened});            \
   }
 #include "core/ops/scan.def"
 #undef SCAN

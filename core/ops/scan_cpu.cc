@@ -1,6 +1,7 @@
 // Scans over outer x length x inner: one line after the other, and where elements of other lines
 // lie next to each other (inner > 1), many of them at once.
 
+#include <cmath>
 #include <concepts>
 #include <limits>
 
@@ -14,7 +15,7 @@ namespace {
 
 constexpr int64_t kColumns = 128;
 
-enum class Result { kSame, kWidened };  // the third column of scan.def
+enum class Result { kSame, kWidened, kFloat };  // the third column of scan.def
 
 template <class T>
 T lowest_of() {
@@ -39,6 +40,16 @@ T larger(T a, T b) {
 template <class T>
 T smaller(T a, T b) {
   return b < a || b != b ? (a != a ? a : b) : a;
+}
+
+// log(exp(a) + exp(b)), for integers not used.
+template <class T>
+T log_add(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (a == b) return a + static_cast<T>(0.6931471805599453);  // infinities too
+    return (a > b ? a : b) + std::log1p(std::exp(-std::abs(a - b)));
+  }
+  return a;
 }
 
 // The type a scan over T is kept in.
@@ -89,7 +100,7 @@ void scan(const AxisSplit& s, bool reverse, bool inclusive, State identity, cons
 
 #define SCAN(function, Class, result, identity, combine_expression, cotangent)              \
   void run_##function(const Class& op, Inputs in, Outputs out) {                            \
-    constexpr bool kOrdered = Result::result == Result::kSame;                              \
+    constexpr bool kOrdered = Result::result != Result::kWidened;                           \
     const AxisSplit split = split_at(in[0].shape, op.axis);                                 \
     dispatch(out[0].dtype, [&]<class Element>(TypeTag<Element>) {                           \
       using Kept = Running<Element>;                                                        \

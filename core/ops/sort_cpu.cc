@@ -117,11 +117,30 @@ void run_topk(const ArgTopK& op, Inputs in, Outputs out) {
   });
 }
 
+void run_searchsorted(const SearchSorted& op, Inputs in, Outputs out) {
+  const int64_t length = in[0].shape.back(), count = in[1].shape.back();
+  dispatch(in[0].dtype, [&]<class T>(TypeTag<T>) {
+    if constexpr (!is_complex(dtype_of<T>)) {
+      parallel_for(out[0].size(), 1024, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) {
+          const T* row = in[0].as<T>() + i / count * length;
+          const auto key = key_of(in[1].as<T>()[i]);
+          const T* place = std::partition_point(row, row + length, [&](T x) {
+            return op.right ? key_of(x) <= key : key_of(x) < key;
+          });
+          out[0].as<int32_t>()[i] = static_cast<int32_t>(place - row);
+        }
+      });
+    }
+  });
+}
+
 }  // namespace
 
 void install_sort(KernelTable& table) {
   table.add<Argsort>(run_argsort, InputLayout::kContiguous);
   table.add<ArgTopK>(run_topk, InputLayout::kContiguous);
+  table.add<SearchSorted>(run_searchsorted, InputLayout::kContiguous);
 }
 
 }  // namespace mica

@@ -28,4 +28,16 @@ class ArgTopK final : public OpWith<ArgTopK> {
   Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
+/// Sorted rows (..., n), values (..., m) -> int32 places (..., m) in the rows.
+class SearchSorted final : public OpWith<SearchSorted> {
+ public:
+  static constexpr std::string_view kName = "searchsorted";
+  bool right = false;
+  FIELDS(SearchSorted, right)
+  explicit SearchSorted(bool behind_equals) : right(behind_equals) {}
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays& in, const Arrays& out, const Arrays& g) const override;
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
+};
+
 }  // namespace mica

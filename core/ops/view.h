@@ -22,6 +22,7 @@ Array unflatten(Array x, int axis, const Shape& shape);
 Array transpose(Array x);
 /// out axis i is x's axis axes[i].
 Array transpose(Array x, const Axes& axes);
+Array permute_dims(Array x, const Axes& axes);
 Array swapaxes(Array x, int a, int b);
 Array moveaxis(Array x, int from, int to);
 Array broadcast_to(Array x, const Shape& shape);
@@ -52,11 +53,23 @@ Array repeat(const Array& x, int64_t times);
 /// The whole array, times[i] times along axis i. Missing leading numbers and axes count as 1.
 Array tile(const Array& x, const Shape& times);
 
+/// Element (i, j, ...) is number offset + i strides[0] + j strides[1] + ... of x in row-major
+/// order. Throws for places outside x. Elements that show up several times add up their gradients.
+Array as_strided(const Array& x, const Shape& shape, const Strides& strides, int64_t offset = 0);
+/// The same bytes in another type, in the last axis more or fewer elements where sizes differ.
+/// Throws where they do not come out even, and for bool from other types. No gradient.
+Array view(const Array& x, Dtype dtype);
+/// The inputs, which are computed after the others, as are results computed from them.
+Arrays depends(const Arrays& inputs, const Arrays& others);
+
 Array concatenate(const Arrays& arrays, int axis = 0);
 /// Joins along a new axis.
 Array stack(const Arrays& arrays, int axis = 0);
 /// `parts` equal pieces along `axis`. Throws when the length does not divide.
 Arrays split(const Array& x, int64_t parts, int axis = 0);
+/// The pieces between `positions` along `axis`: [0, positions[0]), [positions[0], positions[1]) and
+/// so on to the end, as NumPy's array_split cuts.
+Arrays array_split(const Array& x, const Shape& positions, int axis = 0);
 /// The rows of an axis, which they lose.
 Arrays unstack(const Array& x, int axis = 0);
 /// Adds `low[i]` and `high[i]` copies of `value` around axis i.

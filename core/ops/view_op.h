@@ -105,6 +105,18 @@ class Contiguous final : public OpWith<Contiguous> {
   Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
 };
 
+/// The same bytes in another type.
+class Bitcast final : public OpWith<Bitcast> {
+ public:
+  static constexpr std::string_view kName = "view";
+  Dtype dtype;
+  FIELDS(Bitcast, dtype)
+  explicit Bitcast(Dtype d) : dtype(d) {}
+  Specs infer(std::span<const Spec> in) const override;
+  Arrays vjp(const Arrays&, const Arrays&, const Arrays&) const override { return {Array()}; }
+  Arrays vmap(const Arrays& in, const Mapped& mapped) const override;
+};
+
 /// start + i * step for i < count.
 class Arange final : public OpWith<Arange> {
  public:

@@ -31,6 +31,8 @@ Fold fold_of(const std::string& name) {
       {"max", {-INFINITY, larger}},
       {"min", {INFINITY, smaller}},
       {"all", {1, [](double a, double b) { return double(a != 0 && b != 0); }}},
+      {"logcumsumexp",
+       {-INFINITY, [](double a, double b) { return std::log(std::exp(a) + std::exp(b)); }}},
       {"any", {0, [](double a, double b) { return double(a != 0 || b != 0); }}},
   };
   std::string key = name;

@@ -1,6 +1,7 @@
 #include "tests/core/samples.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <numeric>
 
@@ -223,6 +224,31 @@ void add_sort(Samples& samples) {
                        kAnyType,
                        false});
   }
+}
+
+void add_search(Samples& samples) {
+  samples.push_back({"searchsorted",
+                     [](const Arrays& in) { return searchsorted(sort(in[0]), in[1]); },
+                     {normals({6}), normals({2, 4}, 2)},
+                     [](const Tensors& in) {
+                       return generate({2, 4}, [&](const Shape& i) -> double {
+                         const Line& line = in[0].data;
+                         return static_cast<double>(std::count_if(
+                             line.begin(), line.end(), [&](double x) { return x < in[1].at(i); }));
+                       });
+                     },
+                     kAnyType,
+                     false});
+  samples.push_back({"view",
+                     [](const Arrays& in) { return view(in[0], int32); },
+                     {normal_array({3, 2}, 3, float32)},
+                     [](const Tensors& in) {
+                       return generate({3, 2}, [&](const Shape& i) -> double {
+                         return std::bit_cast<int32_t>(static_cast<float>(in[0].at(i)));
+                       });
+                     },
+                     kOne,
+                     false});
 }
 
 void add_view(Samples& samples, std::string name, ArrayFunction function,
@@ -470,6 +496,7 @@ std::vector<Sample> op_samples() {
   add_take(samples);
   add_along_axis(samples);
   add_sort(samples);
+  add_search(samples);
   add_views(samples);
   add_slices(samples);
   add_joined(samples);
