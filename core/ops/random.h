@@ -71,6 +71,12 @@ Array cauchy(const Shape& shape, const Array& key = {}, const Array& loc = 0.0f,
 /// Density exp(-x / scale) / scale for x > 0.
 Array exponential(const Shape& shape, const Array& key = {}, const Array& scale = 1.0f,
                   Dtype dtype = float32);
+/// mean (..., n), covariance (..., n, n) -> shape + (n): the mean plus the covariance's Cholesky
+/// factor times standard normal numbers, so that gradients by both go through. The leading axes of
+/// both broadcast to `shape`. Throws Error, when it is computed, unless the covariance is positive
+/// definite.
+Array multivariate_normal(const Array& mean, const Array& covariance, const Shape& shape,
+                          const Array& key = {}, Dtype dtype = float32);
 
 // Families with a shape parameter, drawn by rejection. Gradients go through `scale`; a gradient by
 // alpha, beta or rate throws Error (stop_gradient them where they depend on what is learned).

@@ -3,7 +3,9 @@
 #include <numbers>
 
 #include "core/ops/elementwise.h"
+#include "core/ops/linalg.h"
 #include "core/ops/mapping.h"
+#include "core/ops/matmul.h"
 #include "core/ops/numeric.h"
 #include "core/ops/random.h"
 #include "core/ops/random_op.h"
@@ -126,6 +128,27 @@ Array cauchy(const Shape& shape, const Array& key, const Array& loc, const Array
 Array exponential(const Shape& shape, const Array& key, const Array& scale, Dtype dtype) {
   const Array standard = -log(checked_uniform(shape, key, dtype, "exponential"));
   return located(standard, 0, scale, dtype, "exponential");
+}
+
+Array multivariate_normal(const Array& mean, const Array& covariance, const Shape& shape,
+                          const Array& key, Dtype dtype) {
+  check_floating(dtype, "multivariate_normal");
+  const int64_t n = mean.rank() > 0 ? mean.dim(-1) : 0;
+  if (mean.rank() < 1 || covariance.rank() < 2 || covariance.dim(-1) != n ||
+      covariance.dim(-2) != n) {
+    fail("[random.multivariate_normal] mean {} and covariance {}; wanted (..., n) and (..., n, n)",
+         to_string(mean.shape()), to_string(covariance.shape()));
+  }
+  const Dtype type = computed_in(dtype);
+  Shape whole = shape;
+  whole.push_back(n);
+  const Array centre = fitted(astype(mean, type), whole, "multivariate_normal", "mean");
+  const Array factor = linalg::cholesky(astype(covariance, type));
+  Shape factors = whole;
+  factors.push_back(n);
+  fitted(factor, factors, "multivariate_normal", "covariance");
+  const Array standard = expand_dims(normal(whole, key, type), {-1});
+  return astype(centre + squeeze(matmul(factor, standard), {-1}), dtype);
 }
 
 Array gamma(const Array& alpha, const Shape& shape, const Array& key, const Array& scale,

@@ -14,6 +14,7 @@
 #include "core/eval/eval.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
+#include "core/ops/matmul.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
 #include "core/ops/view.h"
@@ -112,6 +113,38 @@ TEST(Random, LocationScaleFamiliesHaveTheirDistributions) {
     const Array half = family.draw(random::key(1), float16);
     EXPECT_EQ(half.dtype(), float16) << family.name;
   }
+}
+
+TEST(Random, MultivariateNormalHasItsCovariance) {
+  const Array centre = array<double>({1.0, -2.0, 0.5});
+  const Array covariance = array<double>({{2.0, 0.6, -0.4}, {0.6, 1.0, 0.3}, {-0.4, 0.3, 0.5}});
+  const Array x =
+      random::multivariate_normal(centre, covariance, {kCount}, random::key(32), float64);
+  EXPECT_EQ(x.shape(), Shape({kCount, 3}));
+  const Array off = x - centre;
+  const std::vector<double> got =
+      (matmul(transpose(off), off) / double(kCount)).to_vector<double>();
+  const std::vector<double> s = covariance.to_vector<double>();
+  const std::vector<double> means = mean(off, {0}).to_vector<double>();
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_NEAR(means[i], 0, kDeviations * std::sqrt(s[4 * i] / kCount));
+    for (size_t j = 0; j < 3; ++j) {
+      // The variance of a product of two normal numbers with these moments (Isserlis).
+      const double variance = s[4 * i] * s[4 * j] + s[3 * i + j] * s[3 * i + j];
+      EXPECT_NEAR(got[3 * i + j], s[3 * i + j], kDeviations * std::sqrt(variance / kCount));
+    }
+  }
+  const Array key = random::key(33);
+  testing::check_derivatives(
+      [&](const Arrays& in) {
+        const Array a = matmul(in[1], transpose(in[1])) + eye(3, 3, float64);
+        return random::multivariate_normal(in[0], a, {2}, key, float64);
+      },
+      {centre, testing::normal_array({3, 3}, 1)});
+  EXPECT_EQ(error_text([&] { random::multivariate_normal(centre, eye(2), {3}); }),
+            "[random.multivariate_normal] mean (3,) and covariance (2, 2); wanted (..., n) and "
+            "(..., n, n)");
+  EXPECT_EQ(random::multivariate_normal(zeros({2, 3}), eye(3), {4, 2}).shape(), Shape({4, 2, 3}));
 }
 
 TEST(Random, GammaHasItsDistribution) {
