@@ -238,10 +238,13 @@ Labels needed_beside(const std::vector<Labels>& terms, const Labels& result, siz
   return needed;
 }
 
-std::vector<std::pair<size_t, size_t>> cheapest_pairs(const Equation& equation) {
+using Path = std::vector<std::pair<size_t, size_t>>;
+
+// One cheapest pair after the other, for many terms.
+Path greedy_path(const Equation& equation) {
   std::vector<Labels> terms;
   for (const Term& term : equation.terms) terms.push_back(term.labels);
-  std::vector<std::pair<size_t, size_t>> path;
+  Path path;
   while (terms.size() > 1) {
     double least = std::numeric_limits<double>::infinity();
     std::pair<size_t, size_t> best;
@@ -272,6 +275,99 @@ std::vector<std::pair<size_t, size_t>> cheapest_pairs(const Equation& equation) 
   return path;
 }
 
+// The order with the least multiplications of all: for every set of terms the best way to multiply
+// it out, from those of the sets it can be split into. Labels and terms are bits.
+class BestPath {
+ public:
+  static constexpr size_t kMostTerms = 8, kMostLabels = 64;
+
+  explicit BestPath(const Equation& equation) : count_(equation.terms.size()) {
+    for (const auto& [label, length] : equation.lengths) {
+      lengths_.push_back(static_cast<double>(length));
+      bits_[label] = uint64_t{1} << (lengths_.size() - 1);
+    }
+    sets_.resize(size_t{1} << count_);
+    for (size_t set = 1; set < sets_.size(); ++set) {
+      sets_[set].labels = labels_of(equation, set) & needed_beside(equation, set);
+      if ((set & (set - 1)) != 0) split(set);
+    }
+  }
+
+  Path path() const {
+    std::vector<size_t> terms;  // as sets of the first ones
+    for (size_t i = 0; i < count_; ++i) terms.push_back(size_t{1} << i);
+    Path path;
+    multiply_out(sets_.size() - 1, terms, path);
+    return path;
+  }
+
+ private:
+  struct Set {
+    uint64_t labels = 0;  // that are left of it
+    double cost = 0;
+    size_t part = 0;  // the last product is of this subset and the others
+  };
+
+  uint64_t labels_of(const Equation& equation, size_t set) const {
+    uint64_t labels = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      for (const int label : equation.terms[i].labels) {
+        if (set >> i & 1) labels |= bits_.at(label);
+      }
+    }
+    return labels;
+  }
+
+  uint64_t needed_beside(const Equation& equation, size_t set) const {
+    uint64_t needed = labels_of(equation, ~set);
+    for (const int label : equation.result) needed |= bits_.at(label);
+    return needed;
+  }
+
+  double size_of_all(uint64_t labels) const {
+    double size = 1;
+    for (size_t i = 0; i < lengths_.size(); ++i) size *= labels >> i & 1 ? lengths_[i] : 1;
+    return size;
+  }
+
+  void split(size_t set) {
+    Set& best = sets_[set];
+    best.cost = std::numeric_limits<double>::infinity();
+    // Each split once: the part that has the first term.
+    for (size_t part = (set - 1) & set; part != 0; part = (part - 1) & set) {
+      if ((part & set & (~set + 1)) == 0) continue;
+      const Set &left = sets_[part], &right = sets_[set ^ part];
+      const double cost = left.cost + right.cost + size_of_all(left.labels | right.labels);
+      if (cost < best.cost) best.cost = cost, best.part = part;
+    }
+  }
+
+  void multiply_out(size_t set, std::vector<size_t>& terms, Path& path) const {
+    if ((set & (set - 1)) == 0) return;
+    const size_t parts[] = {sets_[set].part, set ^ sets_[set].part};
+    for (const size_t part : parts) multiply_out(part, terms, path);
+    size_t at[2];
+    for (const int i : {0, 1}) {
+      at[i] = static_cast<size_t>(std::find(terms.begin(), terms.end(), parts[i]) - terms.begin());
+    }
+    path.push_back(std::minmax(at[0], at[1]));
+    terms.erase(terms.begin() + static_cast<ptrdiff_t>(path.back().second));
+    terms.erase(terms.begin() + static_cast<ptrdiff_t>(path.back().first));
+    terms.push_back(set);
+  }
+
+  size_t count_;
+  std::map<int, uint64_t> bits_;
+  std::vector<double> lengths_;
+  std::vector<Set> sets_;
+};
+
+Path cheapest_path(const Equation& equation) {
+  const bool few = equation.terms.size() <= BestPath::kMostTerms &&
+                   equation.lengths.size() <= BestPath::kMostLabels;
+  return few ? BestPath(equation).path() : greedy_path(equation);
+}
+
 Equation parsed(std::string_view text, const Arrays& operands) {
   if (operands.empty()) fail("[einsum] \"{}\": no operands", text);
   Equation equation = Parser(text, promoted(operands)).parse();
@@ -283,13 +379,13 @@ Equation parsed(std::string_view text, const Arrays& operands) {
 
 std::vector<std::pair<size_t, size_t>> einsum_path(std::string_view equation,
                                                    const Arrays& operands) {
-  return cheapest_pairs(parsed(equation, operands));
+  return cheapest_path(parsed(equation, operands));
 }
 
 Array einsum(std::string_view text, const Arrays& operands) {
   Equation equation = parsed(text, operands);
   std::vector<Term>& terms = equation.terms;
-  for (const auto& [i, k] : cheapest_pairs(equation)) {
+  for (const auto& [i, k] : cheapest_path(equation)) {
     std::vector<Labels> labels;
     for (const Term& term : terms) labels.push_back(term.labels);
     Term product = multiply_terms(terms[i], terms[k], needed_beside(labels, equation.result, i, k),

@@ -52,8 +52,9 @@ Array tensordot(const Array& a, const Array& b, int axes = 2);
 
 /// Einstein's sum: a letter for each axis, "..." for any others, "->" and the axes of the result
 /// (without it: letters that occur once, in alphabetical order, behind those of "..."). Repeated
-/// letters of one operand take its diagonal. Operands are multiplied in pairs, the pair with the
-/// least arithmetic first. Throws Error naming the equation for what does not fit.
+/// letters of one operand take its diagonal. Operands are multiplied in pairs, up to eight of them
+/// in the order with the least arithmetic, more of them with the cheapest pair first. Throws Error
+/// naming the equation for what does not fit.
 Array einsum(std::string_view equation, const Arrays& operands);
 /// The pairs that einsum multiplies: positions in the list of operands, from which both are taken
 /// and to whose end the product goes.

@@ -80,6 +80,27 @@ TEST(Einsum, MultipliesTheCheapestPairsFirst) {
               ElementsAre(Pair(1, 2), Pair(0, 1)));
 }
 
+TEST(Einsum, TheWholeOrderCounts) {
+  // Beginning with the cheapest pair, the first two, takes 22 times the multiplications.
+  const Arrays chain = {zeros({50, 2}), zeros({2, 100}), zeros({100, 100}), zeros({100, 50})};
+  EXPECT_THAT(einsum_path("ab,bc,cd,de->ae", chain),
+              ElementsAre(Pair(1, 2), Pair(1, 2), Pair(0, 1)));
+}
+
+TEST(Einsum, ManyOperands) {
+  // Up to eight are ordered by trying all, more by the cheapest pair.
+  Arrays chain = {normal_array({3, 3}, 0)};
+  Array wanted = chain[0];
+  std::string terms = "ab";
+  for (char last = 'c'; last < 'l'; ++last) {
+    chain.push_back(normal_array({3, 3}, static_cast<uint32_t>(last)));
+    wanted = matmul(wanted, chain.back());
+    terms += fmt::format(",{}{}", static_cast<char>(last - 1), last);
+    expect_same(einsum(terms + "->a" + last, chain), wanted, 1e-10);
+  }
+  EXPECT_EQ(einsum_path(terms + "->ak", chain).size(), 9u);
+}
+
 TEST(Einsum, Differentiates) {
   check_derivatives([](const Arrays& in) { return einsum("bij,bjk,k->bi", in); },
                     {normal_array({2, 3, 4}, 1), normal_array({2, 4, 2}, 2), normal_array({2}, 3)});

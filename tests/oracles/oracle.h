@@ -11,5 +11,6 @@ namespace mica::oracles {
 using Functions = std::map<std::string, ArraysFunction>;
 
 Functions linalg_functions();
+Functions numeric_functions();
 
 }  // namespace mica::oracles
