@@ -10,7 +10,7 @@ foreach(folder core/graph core/ops core/transform core/eval core/io nn optim dat
   list(SORT found)
   list(APPEND headers ${found})
 endforeach()
-list(FILTER headers EXCLUDE REGEX "/(op|kernels|node|axis|mapping|linearize|rewrite|zip|npy_header|safetensors_header|stored_array|hdf5_source)\\.h$|(/fused|_(op|kernels|handle|lanes|tables))\\.h$")
+list(FILTER headers EXCLUDE REGEX "/(op|kernels|node|axis|mapping|linearize|rewrite|zip|npy_header|safetensors_header|stored_array|hdf5_source|fused_reader)\\.h$|(/fused|_(op|kernels|handle|lanes|tables))\\.h$")
 set(MICA_INCLUDES)
 foreach(header ${headers})
   string(APPEND MICA_INCLUDES "#include \"${header}\"\n")

@@ -21,6 +21,7 @@
 namespace mica::data {
 
 enum class Task { kClassification, kRegression };
+/// "classification" or "regression", as files and configs have it.
 std::string_view name_of(Task task);
 
 /// What a prepared file says about itself; see data/prepare.h for the meaning of each.
@@ -95,6 +96,7 @@ struct SyntheticRegression {
   std::shared_ptr<const Dataset> dataset;
   HostTensor weights;  // w, float32 (features, 1)
 };
+/// Equal arguments give equal data.
 SyntheticRegression synthetic_regression(int64_t examples = 1000, int64_t features = 100,
                                          double noise = 0.01, uint64_t seed = 0);
 

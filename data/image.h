@@ -30,7 +30,7 @@ ImageInfo probe_image(const std::string& path);
 /// `pixels` must have height * width * channels bytes, else Error(kData) names both sizes.
 void decode_image(const std::string& path, int64_t channels, std::span<uint8_t> pixels);
 
-// By format, for image.cc. `path` is for messages.
+/// By format, for image.cc. `path` is for messages.
 ImageInfo probe_png(std::span<const std::byte> file, const std::string& path);
 ImageInfo probe_jpeg(std::span<const std::byte> file, const std::string& path);
 
@@ -41,6 +41,7 @@ struct Pixels {
   int64_t channels = 0;
   std::vector<uint8_t> bytes;
 };
+/// Throws Error(kData) for a damaged file.
 Pixels decode_png(std::span<const std::byte> file, const std::string& path);
 Pixels decode_jpeg(std::span<const std::byte> file, const std::string& path);
 

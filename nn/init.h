@@ -19,6 +19,7 @@ struct Fans {
 /// Throws Error for shapes of rank below 2.
 Fans fans_of(const Shape& shape);
 
+/// The same value everywhere.
 Array constant(const Shape& shape, double value);
 /// Uniform in [low, high).
 Array uniform(const Shape& shape, const Array& key, double low = 0, double high = 1);

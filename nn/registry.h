@@ -42,6 +42,7 @@ class Loss {
   virtual Array operator()(const Array& prediction, const Array& target) const = 0;
 };
 using LossRow = Row<Loss>;
+/// Every loss, in the order of losses.def.
 std::span<const LossRow> loss_rows();
 
 }  // namespace mica::nn

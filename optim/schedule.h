@@ -18,6 +18,7 @@ namespace mica::optim {
 
 using Schedule = std::function<double(int64_t step)>;
 
+/// The same rate at every step.
 Schedule constant(double lr);
 /// lr factor^floor(step / every).
 Schedule step_decay(double lr, double factor, int64_t every);

@@ -38,6 +38,7 @@ Array load(const std::string& path);
 /// Every array of a file of any format by its name; that of an .npy file is named "arr_0".
 std::map<std::string, Array> load_all(const std::string& path);
 
+/// One format each, whatever the name.
 void save_npy(const std::string& path, const Array& array);
 Array load_npy(const std::string& path);
 

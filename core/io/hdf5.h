@@ -78,7 +78,9 @@ class Hdf5Reader {
   Hdf5Reader(Hdf5Reader&&) noexcept;
   Hdf5Reader& operator=(Hdf5Reader&&) noexcept;
 
+  /// As it was opened.
   const std::string& path() const;
+  /// Whether there is a group or dataset of the name; is_group and is_dataset: of that kind.
   bool has(const std::string& name) const;
   bool is_group(const std::string& name) const;
   bool is_dataset(const std::string& name) const;
@@ -101,6 +103,8 @@ class Hdf5Reader {
   /// A one-dimensional dataset of texts.
   std::vector<std::string> read_texts(const std::string& name) const;
 
+  /// An attribute of a group or dataset. Reading one that is missing, or of another kind, throws
+  /// Error(kData) naming file, object and attribute; numbers are converted, and must be single.
   bool has_attribute(const std::string& object, const std::string& name) const;
   std::string attribute_text(const std::string& object, const std::string& name) const;
   int64_t attribute_int(const std::string& object, const std::string& name) const;

@@ -21,6 +21,7 @@
 
 namespace mica {
 
+/// A file with one array.
 HostTensor read_npy(const std::string& path);
 void write_npy(const std::string& path, const HostTensor& tensor);
 

@@ -7,10 +7,13 @@
 
 namespace mica {
 
+/// Every element 0, 1 or `value`; full takes the dtype of the value unless one is given. A negative
+/// length throws.
 Array zeros(const Shape& shape, Dtype dtype = float32);
 Array ones(const Shape& shape, Dtype dtype = float32);
 Array full(const Shape& shape, const Array& value);
 Array full(const Shape& shape, const Array& value, Dtype dtype);
+/// With the shape and dtype of x.
 Array zeros_like(const Array& x);
 Array ones_like(const Array& x);
 /// start, start + step, ... below stop.
@@ -18,8 +21,10 @@ Array arange(double start, double stop, double step = 1, Dtype dtype = int32);
 Array arange(int64_t stop, Dtype dtype = int32);
 /// `count` values from start to stop, both included.
 Array linspace(double start, double stop, int64_t count = 50, Dtype dtype = float32);
+/// Ones on the diagonal, zeros elsewhere; as many columns as rows unless given.
 Array eye(int64_t rows, int64_t columns = -1, Dtype dtype = float32);
 Array identity(int64_t n, Dtype dtype = float32);
+/// `value` in the shape and dtype of x.
 Array full_like(const Array& x, const Array& value);
 /// Ones on and below diagonal `k` (above the main one where positive), zeros elsewhere.
 Array tri(int64_t rows, int64_t columns = -1, int k = 0, Dtype dtype = float32);

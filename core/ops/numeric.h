@@ -15,6 +15,7 @@ Array negative(const Array& x);
 Array positive(const Array& x);
 /// The type that the arrays have after promotion.
 Dtype result_type(const Arrays& arrays);
+/// Angles from radians to degrees, and back.
 Array degrees(const Array& x);
 Array radians(const Array& x);
 /// NaN and infinities replaced; without numbers given, the largest finite ones of the type.

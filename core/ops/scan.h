@@ -16,12 +16,12 @@ struct ScanOptions {
   FIELDS(ScanOptions, reverse, inclusive)
 };
 
-// cumsum, cumprod, cummax, cummin and logcumsumexp (see scan.def), each
-//   Array cumsum(const Array& x, int axis, const ScanOptions& options = {});
-// Sums and products of bool and small integers are int32 (uint32). In cummax and cummin NaN wins,
-// and the gradient goes to the first of equal extremes. Exclusive scans start with the identity:
-// 0, 1, and the lowest or highest value of the type; logcumsumexp, whose result is floating, with
-// -infinity. Half types accumulate in float32.
+/// cumsum, cumprod, cummax, cummin and logcumsumexp (see scan.def), each
+///   Array cumsum(const Array& x, int axis, const ScanOptions& options = {});
+/// Sums and products of bool and small integers are int32 (uint32). In cummax and cummin NaN wins,
+/// and the gradient goes to the first of equal extremes. Exclusive scans start with the identity:
+/// 0, 1, and the lowest or highest value of the type; logcumsumexp, whose result is floating, with
+/// -infinity. Half types accumulate in float32.
 #define SCAN(function, ...) \
   Array function(const Array& x, int axis, const ScanOptions& options = {});
 #include "core/ops/scan.def"

@@ -28,7 +28,9 @@ Array put_along_axis(const Array& x, const Array& indices, const Array& values, 
 class At {
  public:
   At(const Array& x, const Arrays& indices);
+  /// What is at the places.
   Array get() const;
+  /// A copy of x with the places set to `updates`, or combined with them.
   Array set(const Array& updates) const;
   Array add(const Array& updates) const;
   Array subtract(const Array& updates) const;

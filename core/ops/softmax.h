@@ -8,6 +8,8 @@
 
 namespace mica {
 
+/// exp(x) / sum(exp(x)) along an axis, and its logarithm, safe for large x. Integers become
+/// float32; half types are computed in float32.
 Array softmax(const Array& x, int axis = -1);
 Array log_softmax(const Array& x, int axis = -1);
 /// log(sum(exp(x))) over `axes` (none given: all), -inf for all -inf.
