@@ -22,6 +22,7 @@ namespace mica::fft {
 enum class Norm { kBackward, kOrtho, kForward };
 using Length = std::optional<int64_t>;
 
+/// Along one axis, and back.
 Array fft(const Array& x, Length n = {}, int axis = -1, Norm norm = Norm::kBackward);
 Array ifft(const Array& x, Length n = {}, int axis = -1, Norm norm = Norm::kBackward);
 /// Of real numbers: the first n / 2 + 1 values, of which the others are conjugates.
@@ -30,9 +31,8 @@ Array rfft(const Array& x, Length n = {}, int axis = -1, Norm norm = Norm::kBack
 /// these first values. The imaginary parts of X[0] and X[n / 2] do not count.
 Array irfft(const Array& x, Length n = {}, int axis = -1, Norm norm = Norm::kBackward);
 
-// Over several axes: `axes`, or the last ones that `lengths` counts, or all. The real transforms
-// go along the last of them.
-
+/// Over several axes: `axes`, or the last ones that `lengths` counts, or all. The real transforms
+/// go along the last of them.
 Array fftn(const Array& x, const Shape& lengths = {}, const Axes& axes = {},
            Norm norm = Norm::kBackward);
 Array ifftn(const Array& x, const Shape& lengths = {}, const Axes& axes = {},
@@ -42,6 +42,7 @@ Array rfftn(const Array& x, const Shape& lengths = {}, const Axes& axes = {},
 Array irfftn(const Array& x, const Shape& lengths = {}, const Axes& axes = {},
              Norm norm = Norm::kBackward);
 
+/// Over two axes.
 Array fft2(const Array& x, const Shape& lengths = {}, const Axes& axes = {-2, -1},
            Norm norm = Norm::kBackward);
 Array ifft2(const Array& x, const Shape& lengths = {}, const Axes& axes = {-2, -1},
