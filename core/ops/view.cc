@@ -78,7 +78,9 @@ Arrays Reshape::vmap(const Arrays& in, const Mapped&) const {
 }
 
 std::optional<Layout> Reshape::view(const Layout& in) const {
-  if (in.is_contiguous()) return Layout{shape, row_major(shape), in.offset};
+  if (in.is_contiguous() || size_of(shape) == 0) {
+    return Layout{shape, row_major(shape), in.offset};
+  }
   const auto runs = contiguous_runs(in);
   Strides strides(shape.size());
   size_t axis = shape.size();

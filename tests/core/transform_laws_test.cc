@@ -4,7 +4,11 @@
 //   6 vmap(f) = the results of f for each example, stacked; the same for vmap of the gradient
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "core/eval/eval.h"
+#include "core/graph/node.h"
 #include "core/ops/create.h"
 #include "core/ops/reduce.h"
 #include "core/ops/view.h"
@@ -170,6 +174,55 @@ TEST(TransformLaws, VmapOfTheGradientIsTheStackedLoop) {
     }
   }
   printf("[  cases   ] law 6 on gradients: %d\n", count);
+}
+
+// Whether the op of a node sends anything back, and whether it could.
+bool has_vjp(Node& node, bool& is_smooth) {
+  const bool reals_in = std::ranges::any_of(
+      node.inputs, [](const Array& x) { return is_floating(x.dtype()) || is_complex(x.dtype()); });
+  Arrays outputs, cotangents;
+  is_smooth = false;
+  for (uint32_t i = 0; i < node.specs.size(); ++i) {
+    outputs.push_back(Array(&node, i));
+    cotangents.push_back(ones(node.specs[i].shape, node.specs[i].dtype));
+    const Dtype dtype = node.specs[i].dtype;
+    is_smooth = is_smooth || (reals_in && (is_floating(dtype) || is_complex(dtype)));
+  }
+  try {
+    const Arrays back = node.op->vjp(node.inputs, outputs, cotangents);
+    return std::ranges::any_of(back, [](const Array& g) { return g.defined(); });
+  } catch (const Error&) {  // says so instead of a wrong zero
+    return false;
+  }
+}
+
+// Every op has a vmap rule, or it would not compile. Without a vjp are only those with results that
+// are not real, or that are constant between jumps.
+TEST(TransformLaws, OnlyStepsAndWholeNumbersHaveNoVjp) {
+  const std::set<std::string> steps = {
+      "floor", "ceil",         "round",       "trunc",
+      "sign",  "floor_divide", "random_gamma"};  // refuses: its derivative by the shape parameter
+                                                 // is not implemented
+  std::set<std::string> with, without;
+  for (const Case& c : all_cases()) {
+    std::vector<Array> left = {c.function(c.inputs)};
+    std::set<Node*> seen;
+    while (!left.empty()) {
+      const Array array = left.back();
+      left.pop_back();
+      Node& node = *array.node();
+      if (node.op == nullptr || !seen.insert(&node).second) continue;
+      left.insert(left.end(), node.inputs.begin(), node.inputs.end());
+      bool is_smooth = false;
+      const std::string name(node.op->name());
+      const bool differentiable = has_vjp(node, is_smooth);
+      (differentiable ? with : without).insert(name);
+      EXPECT_TRUE(differentiable || !is_smooth || steps.contains(name)) << name << " in " << c.name;
+    }
+  }
+  for (const std::string& name : with) without.erase(name);
+  printf("[  cases   ] %zu ops with a vjp; without: %s\n", with.size(),
+         fmt::format("{}", fmt::join(without, " ")).c_str());
 }
 
 }  // namespace

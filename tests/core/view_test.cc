@@ -72,6 +72,12 @@ TEST(ViewTest, ResultsMayBeViewsOfOtherResults) {
   EXPECT_THAT(values(slice_axis(y, 0, 1, 2) + 1), ElementsAre(3, 9));
 }
 
+TEST(ViewTest, EmptyArraysOfAnyLayoutReshape) {
+  const Array empty = transpose(zeros({2, 0, 3}), {2, 0, 1});
+  EXPECT_EQ(reshape(empty, {0, 6}).to_bytes().size(), 0u);
+  EXPECT_EQ(reshape(broadcast_to(empty, {4, 3, 2, 0}), {2, 0, 5}).to_bytes().size(), 0u);
+}
+
 TEST(ReduceTest, ReducesAnyAxes) {
   const Array x = reshape(arange(24), {2, 3, 4});
   EXPECT_EQ(sum(x).item<int>(), 276);
