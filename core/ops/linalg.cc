@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "core/ops/complex.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/linalg_op.h"
@@ -167,14 +168,14 @@ std::pair<Array, Array> eigh(const Array& a) {
 
 Array eigvalsh(const Array& a) { return mica::apply(Eigvalsh(), {symmetric_part(a, "eigvalsh")}); }
 
-EigResult eig(const Array& a) {
+std::pair<Array, Array> eig(const Array& a) {
   const Arrays out = mica::apply_all(Eig(), {to_floating(a)});
-  return {out[0], out[1], out[2], out[3]};
+  return {to_complex(out[0], out[1]), to_complex(out[2], out[3])};
 }
 
-std::pair<Array, Array> eigvals(const Array& a) {
+Array eigvals(const Array& a) {
   const Arrays out = mica::apply_all(Eigvals(), {to_floating(a)});
-  return {out[0], out[1]};
+  return to_complex(out[0], out[1]);
 }
 
 // ---- Numbers.

@@ -15,6 +15,7 @@
 // derivatives of single vectors do not exist; such terms count as 0.
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -35,9 +36,16 @@ Array norm(const Array& x, const Axes& axes = {}, bool keepdims = false);
 /// sum of p-th powers. Over two axes (or all of a matrix) that of matrices: 1 and -1 the largest
 /// and smallest column sum, infinity and -infinity of rows, 2 and -2 the extreme singular values.
 /// Throws for other orders of matrices and for more axes.
-Array norm(const Array& x, double ord, const Axes& axes = {}, bool keepdims = false);
+Array norm_of_order(const Array& x, double ord, const Axes& axes, bool keepdims);
 /// Of matrices: "fro", the root of the sum of squares; "nuc", the sum of singular values.
-Array norm(const Array& x, std::string_view ord, const Axes& axes = {}, bool keepdims = false);
+Array norm_of_order(const Array& x, std::string_view ord, const Axes& axes, bool keepdims);
+/// The same under NumPy's name: norm(x, 1), norm(x, "nuc", {0, 1}). A template, so that norm(x,
+/// {1}) is the norm over axis 1.
+template <class Order>
+  requires(Number<Order> || std::convertible_to<Order, std::string_view>)
+Array norm(const Array& x, const Order& ord, const Axes& axes = {}, bool keepdims = false) {
+  return norm_of_order(x, ord, axes, keepdims);
+}
 
 // ---- Solving.
 
@@ -104,16 +112,11 @@ Array svdvals(const Array& a);
 std::pair<Array, Array> eigh(const Array& a);
 Array eigvalsh(const Array& a);
 
-struct EigResult {
-  Array values, values_imag;    // (..., n): real and imaginary parts
-  Array vectors, vectors_imag;  // (..., n, n): as columns, of length 1
-};
-/// Eigenvalues of any square matrix, in LAPACK's order, and their vectors, which are complex: real
-/// and imaginary parts are arrays of their own. A vector's phase is free: what has a gradient may
-/// not depend on it.
-EigResult eig(const Array& a);
-/// Real and imaginary parts of the eigenvalues.
-std::pair<Array, Array> eigvals(const Array& a);
+/// Eigenvalues (..., n) of any square matrix, in LAPACK's order, and their vectors as columns of
+/// length 1. Both are complex: complex64, or complex128 from float64. A vector's phase is free:
+/// what has a gradient may not depend on it.
+std::pair<Array, Array> eig(const Array& a);
+Array eigvals(const Array& a);
 
 // ---- Numbers.
 

@@ -22,13 +22,14 @@ Array safe_power(const Array& x, double p) {
   return where(x == 0, power(zeros({}, x.dtype()), p), power(where(x == 0, 1, x), p));
 }
 
-Array vector_norm(const Array& x, double ord, const Axes& axes, bool keepdims) {
-  if (ord == kInfinity) return max(abs(x), axes, keepdims);
-  if (ord == -kInfinity) return min(abs(x), axes, keepdims);
+Array vector_norm(const Array& values, double ord, const Axes& axes, bool keepdims) {
+  const Array x = abs(values);
+  if (ord == kInfinity) return max(x, axes, keepdims);
+  if (ord == -kInfinity) return min(x, axes, keepdims);
   if (ord == 0) return astype(count_nonzero(x, axes, keepdims), x.dtype());
-  if (ord == 1) return sum(abs(x), axes, keepdims);
+  if (ord == 1) return sum(x, axes, keepdims);
   if (ord == 2) return norm(x, axes, keepdims);
-  const Array total = sum(safe_power(abs(x), ord), axes, keepdims);
+  const Array total = sum(safe_power(x, ord), axes, keepdims);
   return safe_power(total, 1 / ord);
 }
 
@@ -91,17 +92,18 @@ Array square_floating(const Array& a) {
 }  // namespace
 
 Array norm(const Array& x, const Axes& axes, bool keepdims) {
-  return sqrt(sum(square(to_inexact(x)), axes, keepdims));
+  const Array values = to_inexact(x);
+  return sqrt(sum(square(is_complex(x.dtype()) ? abs(values) : values), axes, keepdims));
 }
 
-Array norm(const Array& x, double ord, const Axes& axes, bool keepdims) {
+Array norm_of_order(const Array& x, double ord, const Axes& axes, bool keepdims) {
   const Array values = to_inexact(x);
   const Axes along = norm_axes(x, axes);
   if (along.size() == 1) return vector_norm(values, ord, along, keepdims);
   return matrix_norm(values, ord, along, keepdims);
 }
 
-Array norm(const Array& x, std::string_view ord, const Axes& axes, bool keepdims) {
+Array norm_of_order(const Array& x, std::string_view ord, const Axes& axes, bool keepdims) {
   const Axes along = norm_axes(x, axes);
   if (along.size() != 2) fail("[norm] order \"{}\" is for matrices, which have two axes", ord);
   if (ord == "fro") return norm(x, along, keepdims);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/ops/complex.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/linalg.h"
@@ -342,7 +343,8 @@ void add_orthogonal(Samples& samples) {
 
 // The real part of v diag(w^2) v^-1 for complex v and w.
 Array square_by_eig(const Array& a) {
-  const auto [re, im, v_re, v_im] = linalg::eig(a);
+  const auto [w, v] = linalg::eig(a);
+  const Array re = real(w), im = imag(w), v_re = real(v), v_im = imag(v);
   const Array w_re = expand_dims(square(re) - square(im), {-2});
   const Array w_im = expand_dims(2 * re * im, {-2});
   const Array left = concatenate({v_re * w_re - v_im * w_im, v_re * w_im + v_im * w_re}, -2);
@@ -384,11 +386,7 @@ void add_eigenvalues(Samples& samples) {
         [](Given in) { return times(in[0], in[0]); });
     // The real parts of the squares add up to the trace of a^2.
     add(
-        "eigvals",
-        [](const Arrays& in) {
-          const auto [re, im] = linalg::eigvals(in[0]);
-          return sum(square(re) - square(im), {-1});
-        },
+        "eigvals", [](const Arrays& in) { return sum(real(square(linalg::eigvals(in[0]))), {-1}); },
         x, {},
         [](Given in) {
           const Matrix s = times(in[0], in[0]);

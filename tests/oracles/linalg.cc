@@ -3,6 +3,7 @@
 
 #include <limits>
 
+#include "core/ops/complex.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
 #include "core/ops/numeric.h"
@@ -80,14 +81,11 @@ void add_factors(Functions& all) {
     const auto [w, v] = linalg::eigh(in[0]);
     return Arrays{matmul(v * expand_dims(log(w), {-2}), matrix_transpose(v)), square(v)};
   };
-  all["eig"] = [](const Arrays& in) {
-    const auto e = linalg::eig(in[0]);
-    return Arrays{e.values, e.values_imag, e.vectors, e.vectors_imag};
-  };
-  all["eigvals"] = [](const Arrays& in) { return pair_of(linalg::eigvals(in[0])); };
+  all["eig"] = [](const Arrays& in) { return pair_of(linalg::eig(in[0])); };
+  all["eigvals"] = [](const Arrays& in) { return Arrays{linalg::eigvals(in[0])}; };
   all["eig_free"] = [](const Arrays& in) {
-    const auto e = linalg::eig(in[0]);
-    return Arrays{e.values, e.values_imag, square(e.vectors) + square(e.vectors_imag)};
+    const auto [values, vectors] = linalg::eig(in[0]);
+    return Arrays{real(values), imag(values), square(abs(vectors))};
   };
   all["expm"] = [](const Arrays& in) { return Arrays{linalg::expm(in[0])}; };
 }

@@ -75,7 +75,7 @@ def align_eigh(got, wanted):
 
 def align_eig(got, wanted):
     """In the order of the wanted eigenvalues."""
-    values, vectors = got[0] + 1j * got[1], got[2] + 1j * got[3]
+    values, vectors = got
     order = np.argmin(np.abs(values[..., None, :] - wanted[0][..., :, None]), -1)
     values = np.take_along_axis(values, order, -1)
     vectors = np.take_along_axis(vectors, order[..., None, :], -1)
@@ -83,7 +83,7 @@ def align_eig(got, wanted):
 
 
 def align_eigvals(got, wanted):
-    values = got[0] + 1j * got[1]
+    values = got[0]
     order = np.argmin(np.abs(values[..., None, :] - wanted[0][..., :, None]), -1)
     return [np.take_along_axis(values, order, -1)], wanted
 
