@@ -15,6 +15,7 @@ KernelTable& cpu_kernels() {
     install_linalg_expm(filled);
     install_linalg_factor(filled);
     install_linalg_solve(filled);
+    install_loop(filled);
     install_matmul(filled);
     install_norm(filled);
     install_pool(filled);

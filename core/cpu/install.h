@@ -18,6 +18,7 @@ void install_index(KernelTable& table);
 void install_linalg_expm(KernelTable& table);
 void install_linalg_factor(KernelTable& table);
 void install_linalg_solve(KernelTable& table);
+void install_loop(KernelTable& table);
 void install_matmul(KernelTable& table);
 void install_norm(KernelTable& table);
 void install_pool(KernelTable& table);

@@ -151,7 +151,7 @@ std::vector<Sample> all_samples() {
   for (const auto& more :
        {testing::norm_samples(), testing::product_samples(), testing::reduce_samples(),
         testing::scan_samples(), testing::linalg_samples(), testing::scatter_samples(),
-        testing::rejection_samples(), testing::fft_samples()}) {
+        testing::rejection_samples(), testing::fft_samples(), testing::loop_samples()}) {
     samples.insert(samples.end(), more.begin(), more.end());
   }
   return samples;

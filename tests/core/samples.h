@@ -31,6 +31,7 @@ std::vector<Sample> linalg_samples();
 std::vector<Sample> scatter_samples();
 std::vector<Sample> rejection_samples();
 std::vector<Sample> fft_samples();  // and of complex numbers
+std::vector<Sample> loop_samples();
 /// Samples of the rows of reduce.def and scan.def.
 std::vector<Sample> reduce_samples();
 std::vector<Sample> scan_samples();

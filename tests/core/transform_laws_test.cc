@@ -50,7 +50,8 @@ std::vector<Case> all_cases() {
   for (const auto& samples :
        {testing::op_samples(), testing::norm_samples(), testing::product_samples(),
         testing::reduce_samples(), testing::scan_samples(), testing::linalg_samples(),
-        testing::scatter_samples(), testing::rejection_samples(), testing::fft_samples()}) {
+        testing::scatter_samples(), testing::rejection_samples(), testing::fft_samples(),
+        testing::loop_samples()}) {
     for (const Sample& sample : samples) {
       cases.push_back({sample.name, sample.function, sample.inputs, sample.differentiable});
     }
