@@ -94,6 +94,7 @@ void run_jobs(std::vector<Job> jobs) {
   // Jobs that wait are started by those that end, so that the group is never idle before the end.
   tbb::task_group group;
   struct Waiting {
+    Waiting(Job next, size_t count) : job(std::move(next)), events(count) {}
     Job job;
     std::atomic<size_t> events;
   };
