@@ -77,6 +77,7 @@ Arrays compute(const Case& c, const Functions& functions) {
 int run(const std::string& cases_path, const std::string& results_path) {
   Functions functions = linalg_functions();
   functions.merge(numeric_functions());
+  functions.merge(spatial_functions());
   std::map<std::string, Array> results;
   int failures = 0;
   for (const auto& [number, c] : read_cases(cases_path)) {

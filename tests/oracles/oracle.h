@@ -12,5 +12,6 @@ using Functions = std::map<std::string, ArraysFunction>;
 
 Functions linalg_functions();
 Functions numeric_functions();
+Functions spatial_functions();
 
 }  // namespace mica::oracles
