@@ -11,26 +11,25 @@ namespace mica {
 namespace {
 
 // Nodes whose last handle went while another node is being released wait here, so that releasing
-// a chain of a million nodes does not recurse a million times.
-thread_local std::vector<Node*> released;
-thread_local bool releasing = false;
+// a chain of a million nodes does not recurse a million times. The list is the outermost release's:
+// arrays of static storage go after the thread-local objects of their thread.
+using Waiting = SmallVector<Node*, 16>;
+thread_local Waiting* waiting = nullptr;
 
 void release(Node* node) {
   if (node == nullptr) return;
   if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
-  if (releasing) {
-    released.push_back(node);
+  if (waiting != nullptr) {
+    waiting->push_back(node);
     return;
   }
-  releasing = true;
-  std::unique_ptr<Node> last(node);
-  last.reset();
-  while (!released.empty()) {
-    last.reset(released.back());
-    released.pop_back();
-    last.reset();
+  Waiting nodes = {node};
+  waiting = &nodes;
+  while (!nodes.empty()) {
+    const std::unique_ptr<Node> last(nodes.back());
+    nodes.pop_back();
   }
-  releasing = false;
+  waiting = nullptr;
 }
 
 Array make_literal(const Spec& spec, const void* bytes, size_t count) {

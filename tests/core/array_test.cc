@@ -136,5 +136,12 @@ TEST(EvalTest, DropsLongChainsWithoutRecursion) {
   x = Array();
 }
 
+// Static arrays go at the end of the program, after the thread-local objects. That they do no harm
+// there is seen by sanitizers and valgrind.
+TEST(EvalTest, StaticArraysOutliveTheThread) {
+  static const Array kept = exp(ones({3}) + 1.0f) * 2.0f;
+  EXPECT_EQ(kept.shape(), Shape({3}));
+}
+
 }  // namespace
 }  // namespace mica
