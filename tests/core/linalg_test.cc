@@ -335,6 +335,34 @@ TEST(Linalg, ExponentialsOfLargeMatricesAndGradients) {
   EXPECT_LE(largest(gradient(1e8f) - gradient(1.0f)), 1e-5);
 }
 
+TEST(Linalg, EmptyMatricesAndBatches) {
+  for (const Shape& shape : {Shape{0, 0}, Shape{3, 0, 0}, Shape{0, 2, 2}}) {
+    SCOPED_TRACE(to_string(shape));
+    const Array a = zeros(shape, float64);
+    const Shape vector(shape.begin(), shape.end() - 1), batch(shape.begin(), shape.end() - 2);
+    for (const Array& x : {linalg::inv(a), linalg::cholesky(a), linalg::expm(a), linalg::pinv(a),
+                           linalg::solve(a, a), linalg::tri_inv(a), linalg::matrix_power(a, -3),
+                           linalg::eigh(a).second, linalg::eig(a).second, linalg::lu(a).p}) {
+      EXPECT_EQ(x.shape(), shape);
+      EXPECT_TRUE(x.to_bytes().empty());
+    }
+    for (const Array& x : {linalg::eigvalsh(a), linalg::eigvals(a), linalg::svdvals(a)}) {
+      EXPECT_EQ(x.shape(), vector);
+      EXPECT_TRUE(x.to_bytes().empty());
+    }
+    const auto ones_of_batch = std::vector<double>(static_cast<size_t>(size_of(batch)), 1);
+    expect_values(linalg::det(a), ones_of_batch);
+    expect_values(linalg::slogdet(a).first, ones_of_batch);
+    expect_values(exp(linalg::slogdet(a).second), ones_of_batch);
+    for (const UnaryFunction& f :
+         {UnaryFunction(linalg::inv), UnaryFunction(linalg::det), UnaryFunction(linalg::expm),
+          UnaryFunction(linalg::svdvals), UnaryFunction(linalg::eigvalsh)}) {
+      const auto total = [&](const Array& x) { return sum(f(x)); };
+      EXPECT_EQ(grad(total)(a).to_bytes().size(), 0u);
+    }
+  }
+}
+
 // ---- Without an answer.
 
 TEST(Linalg, MistakesAreNamedWhileTheGraphIsBuilt) {
