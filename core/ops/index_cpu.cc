@@ -102,11 +102,13 @@ void scatter_sum(const AxisSplit& y, const std::vector<int64_t>& positions, cons
                  Sum<T>* sums) {
   const int64_t count = static_cast<int64_t>(positions.size());
   // A task owns some columns of some places of one outer index, and walks over all updates in their
-  // order. Places are shared out where there are few columns, down to a task's worth of updates.
+  // order. Places are shared out where there are few columns, down to a task's worth of updates,
+  // but not for very few, where passing over the updates of others costs as much as adding.
   constexpr int64_t kColumns = 256, kParts = 16;
   const int64_t blocks = (y.inner + kColumns - 1) / kColumns;
   const int64_t work = count * y.inner / (2 * kElementsPerChunk);
-  const int64_t parts = std::clamp<int64_t>(work, 1, std::max<int64_t>(1, kParts / blocks));
+  const int64_t most = std::min(kParts / blocks, y.inner);
+  const int64_t parts = std::clamp<int64_t>(work, 1, std::max<int64_t>(1, most));
   const int64_t places = (y.length + parts - 1) / parts;
   const int64_t grain =
       kElementsPerChunk * parts / std::max<int64_t>(1, count * std::min(kColumns, y.inner));
