@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <ostream>
 
 #include "core/eval/eval.h"
 #include "core/graph/array.h"
@@ -294,5 +295,7 @@ std::string Array::to_string() const {
   const std::string gap = fits ? std::string(1, ' ') : fmt::format("\n{}", blanks(prefix.size()));
   return fmt::format("{},{}{}", text, gap, extra);
 }
+
+std::ostream& operator<<(std::ostream& out, const Array& array) { return out << array.to_string(); }
 
 }  // namespace mica

@@ -2,7 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 
+#include "core/eval/eval.h"
 #include "core/io/array_io.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
@@ -35,6 +37,12 @@ TEST(Print, IsTheTextOfNumPy) {
             "array([   0,    1,    2, ..., 1997, 1998, 1999],\n      shape=(2000,), dtype=int32)");
   EXPECT_EQ(zeros({2, 1, 2}, int32).to_string(),
             "array([[[0, 0]],\n\n       [[0, 0]]], dtype=int32)");
+}
+
+TEST(Print, GoesToStreams) {
+  std::ostringstream text;
+  text << array({1, 2}) + 1 << " " << 3;
+  EXPECT_EQ(text.str(), "array([2, 3], dtype=int32) 3");
 }
 
 TEST(Print, HoldsForArraysOfEveryKindThatNumPyPrints) {
