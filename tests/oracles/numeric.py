@@ -98,7 +98,9 @@ def add_reductions():
     functions["logsumexp"] = log_sum
     for name, function in functions.items():
         for shape in [(4, 5), (2, 3, 4), (3, 70, 33), (2, 2, 2, 2)]:
-            x = np.round(normal(*shape)) if name in ("all", "any", "count_nonzero") else normal(*shape)
+            x = normal(*shape)
+            if name in ("all", "any", "count_nonzero"):
+                x = np.round(x)
             if name == "prod":
                 x = x / 2 + np.sign(x)  # thousands of factors stay in range
                 x = x if x.size < 1000 else np.exp(x / 50)
@@ -190,7 +192,8 @@ def add_indexing():
         oracle.value(f"pad_{mode}", [x], np.pad(x, [(1, 0), (0, 2), (4, 7)], mode))
 
 
-EQUATIONS = """ij,jk->ik  ij,jk  ii->i  ii  ij->ji  ij->  i,j->ij  i,i->  bij,bjk->bik  ...ij,...jk->...ik
+EQUATIONS = """ij,jk->ik  ij,jk  ii->i  ii  ij->ji  ij->  i,j->ij  i,i->  bij,bjk->bik
+    ...ij,...jk->...ik
     ij,jk,kl->il  ij,ij,ij->i  abc,cd,def->abef  ab,bc,cd,de->ae  iij,jk->ik  i...,i...->...
     bhqd,bhkd->bhqk  ab,cd,ef->abcdef  abc->cab  ai,bi,ci,di->abcd  ab,ac,ad,bcd->""".split()
 
@@ -296,7 +299,8 @@ def add_gradients(jax):
     apart = np.array([0, 2, 1])
     add_at("at_add", lambda a, b: a.at[i, j].add(b), jax, x, i, j, u)
     add_at("at_set", lambda a, b: a.at[apart, j].set(b), jax, x, apart, j, u)
-    add_at("at_multiply", lambda a, b: a.at[apart, j].multiply(b, unique_indices=True), jax, x, apart, j, u)
+    add_at("at_multiply", lambda a, b: a.at[apart, j].multiply(b, unique_indices=True), jax, x,
+           apart, j, u)
     check("matmul", jnp.matmul, [normal(2, 3, 4), normal(4, 2)])
     check("kron", jnp.kron, [normal(2, 2), normal(2, 2)])
 
@@ -305,7 +309,8 @@ def add_at(name, function, jax, x, i, j, u):
     """Index arrays have no gradients, and so no weights."""
     w, vx, vu = normal(*x.shape), normal(*x.shape), normal(*u.shape)
     first = jax.grad(lambda a, b: (w * function(a, b)).sum(), (0, 1))
-    second = jax.grad(lambda a, b: sum((v * g).sum() for v, g in zip((vx, vu), first(a, b))), (0, 1))
+    v = (vx, vu)
+    second = jax.grad(lambda a, b: sum((d * g).sum() for d, g in zip(v, first(a, b))), (0, 1))
     oracle._add(name, "grad", [x, i, j, u], first(x, u), {"w": [w]}, 1e-12, None)
     oracle._add(name, "grad2", [x, i, j, u], second(x, u), {"w": [w], "v": [vx, vu]}, 1e-12, None)
 
