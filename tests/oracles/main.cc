@@ -5,6 +5,9 @@
 //   value  the outputs of the function
 //   grad   the gradients of sum(w0 * out0) + sum(w1 * out1) + ... by the floating inputs
 //   grad2  those of sum(v0 * grad0) + sum(v1 * grad1) + ...
+//   jvp    the derivatives of the outputs along t0, t1, ...
+//   vmap   the outputs for each position of the inputs' first axes
+//   vmap_grad  the gradients for each position, with the same weights
 // Results are named "number|0", "number|1", and so on.
 #include <cstdio>
 #include <sstream>
@@ -15,6 +18,7 @@
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/reduce.h"
+#include "core/transform/vmap.h"
 #include "tests/oracles/oracle.h"
 
 namespace mica::oracles {
@@ -63,6 +67,8 @@ Arrays compute(const Case& c, const Functions& functions) {
   const ArraysFunction& f = found->second;
   const Arrays in = c.with_prefix("in");
   if (c.mode == "value") return f(in);
+  if (c.mode == "vmap") return vmap(f)(in);
+  if (c.mode == "jvp") return jvp(f, in, c.with_prefix("t")).second;
   std::vector<int> floating;
   for (size_t i = 0; i < in.size(); ++i) {
     if (is_floating(in[i].dtype())) floating.push_back(static_cast<int>(i));
@@ -70,6 +76,7 @@ Arrays compute(const Case& c, const Functions& functions) {
   const auto first = [&](const Arrays& x) { return weighted(f(x), c.with_prefix("w")); };
   const auto gradient = grad(ScalarFunction(first), floating);
   if (c.mode == "grad") return gradient(in);
+  if (c.mode == "vmap_grad") return vmap(gradient)(in);
   const auto second = [&](const Arrays& x) { return weighted(gradient(x), c.with_prefix("v")); };
   return grad(ScalarFunction(second), floating)(in);
 }
@@ -78,6 +85,8 @@ int run(const std::string& cases_path, const std::string& results_path) {
   Functions functions = linalg_functions();
   functions.merge(numeric_functions());
   functions.merge(spatial_functions());
+  functions.merge(network_functions());
+  functions.merge(science_functions());
   std::map<std::string, Array> results;
   int failures = 0;
   for (const auto& [number, c] : read_cases(cases_path)) {

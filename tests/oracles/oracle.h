@@ -13,5 +13,7 @@ using Functions = std::map<std::string, ArraysFunction>;
 Functions linalg_functions();
 Functions numeric_functions();
 Functions spatial_functions();
+Functions network_functions();
+Functions science_functions();
 
 }  // namespace mica::oracles

@@ -73,6 +73,42 @@ class Oracle:
             wanted = jax.grad(second, numbers)(*inputs)
             self._add(function, "grad2", inputs, wanted, {"w": w, "v": v}, tolerance, None)
 
+    def transforms(self, function, reference, inputs, tolerance=1e-9):
+        """Values, first and second gradients, jvp, vmap and vmap of the gradient, all by jax."""
+        import jax
+
+        def draw(like):
+            return [self.random.standard_normal(np.shape(x)) for x in like]
+
+        inputs = [np.asarray(x) for x in inputs]
+        batch = [np.stack([x, 0.9 * x, 1.1 * x - 0.05]) for x in inputs]
+        numbers = tuple(range(len(inputs)))
+        w = draw(as_list(jax.eval_shape(reference, *inputs)))
+        v, t = draw(inputs), draw(inputs)
+
+        def first(*x):
+            return sum((weight * out).sum() for weight, out in zip(w, as_list(reference(*x))))
+
+        gradient = jax.grad(first, numbers)
+
+        def second(*x):
+            return sum((weight * g).sum() for weight, g in zip(v, gradient(*x)))
+
+        def everything(x, xs):
+            return {
+                "value": reference(*x),
+                "grad": gradient(*x),
+                "grad2": jax.grad(second, numbers)(*x),
+                "jvp": jax.jvp(reference, tuple(x), tuple(t))[1],
+                "vmap": jax.vmap(reference)(*xs),
+                "vmap_grad": jax.vmap(gradient)(*xs),
+            }
+
+        more = {"grad": {"w": w}, "grad2": {"w": w, "v": v}, "jvp": {"t": t}, "vmap_grad": {"w": w}}
+        for mode, wanted in jax.jit(everything)(inputs, batch).items():
+            given = batch if mode.startswith("vmap") else inputs
+            self._add(function, mode, given, wanted, more.get(mode, {}), tolerance, None)
+
     def _add(self, function, mode, inputs, wanted, more, tolerance, adapt):
         arrays = {"in": inputs, **more}
         wanted = [np.asarray(x) for x in as_list(wanted)]
