@@ -1,5 +1,6 @@
 #include "core/ops/products.h"
 
+#include "core/ops/complex.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
 #include "core/ops/reduce.h"
@@ -54,7 +55,7 @@ Array inner(const Array& a, const Array& b) {
   return tensordot(a, b, {-1}, {-1});
 }
 
-Array vecdot(const Array& a, const Array& b, int axis) { return sum(a * b, {axis}); }
+Array vecdot(const Array& a, const Array& b, int axis) { return sum(conjugate(a) * b, {axis}); }
 
 Array addmm(const Array& c, const Array& a, const Array& b, double alpha, double beta) {
   return alpha * matmul(a, b) + beta * c;

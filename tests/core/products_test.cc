@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/ops/complex.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/matmul.h"
@@ -26,6 +27,8 @@ TEST(Products, OfVectorsAndBlocks) {
   expect_values(inner(array({1, 2}), array({3, 4})), {11});
   EXPECT_EQ(inner(zeros({2, 3}), zeros({4, 5, 3})).shape(), Shape({2, 4, 5}));
   expect_values(vecdot(array({{1, 2}, {3, 4}}), array({1, 10})), {21, 43});
+  const Array z = to_complex(array({1.0f, 0.0f}), array({2.0f, 3.0f}));
+  EXPECT_EQ(vecdot(z, z).item<complex64_t>(), complex64_t(14, 0));  // the first is conjugated
   expect_values(kron(array({1, 2}), array({{1, 0}, {0, 1}})), {1, 0, 2, 0, 0, 1, 0, 2});
   expect_values(cross(array({1, 0, 0}), array({0, 1, 0})), {0, 0, 1});
   expect_values(addmm(ones({1, 1}), array({{2.0f}}), array({{3.0f}}), 2, 10), {22});
