@@ -94,6 +94,9 @@ std::vector<Resize> resizes_of(const Array& x, const InterpolateOptions& options
   for (size_t i = 0; i < count; ++i) {
     const int64_t from = x.shape()[i + 1];
     const double scale = sizes != 0 ? 0 : options.scale[scales == 1 ? 0 : i];
+    if (sizes == 0 && !(scale > 0 && scale * static_cast<double>(from) < 0x1p53)) {
+      fail("[interpolate] scale {} is {}; wanted a positive number", i, scale);
+    }
     const int64_t to = sizes != 0
                            ? options.size[i]
                            : static_cast<int64_t>(std::floor(static_cast<double>(from) * scale));

@@ -114,6 +114,8 @@ TEST(Interpolate, TypesAndErrors) {
             "[interpolate] got 2 sizes and 0 scales; wanted 1 of one of them");
   EXPECT_EQ(error_text([] { interpolate(kLine, {.scale = {0.1}}); }),
             "[interpolate] axis 1 of (1, 5, 1) would have length 0; wanted 1 or more");
+  EXPECT_EQ(error_text([] { interpolate(kLine, {.scale = {-INFINITY}}); }),
+            "[interpolate] scale 0 is -inf; wanted a positive number");
   EXPECT_THAT(error_text([] { interpolate(kLine, {.size = {2}, .align_corners = true}); }),
               ::testing::HasSubstr("no meaning for nearest"));
   EXPECT_THAT(error_text([] { interpolate(astype(kLine, int32), {.size = {2}, .mode = kLinear}); }),
