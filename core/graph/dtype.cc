@@ -72,4 +72,21 @@ Dtype promote(Dtype a, Dtype b) {
   return size_of(a) > size_of(b) ? a : b;
 }
 
+bool can_cast(Dtype from, Dtype to) {
+  if (from == to || is_bool(from)) return true;
+  if (is_bool(to) || is_complex(from) > is_complex(to)) return false;
+  if (is_complex(to)) return can_cast(is_complex(from) ? part_of(from) : from, part_of(to));
+  if (is_floating(from)) {
+    const bool halves = size_of(from) == 2 && size_of(to) == 2;
+    return is_floating(to) && !halves && size_of(from) <= size_of(to);
+  }
+  const size_t bits = 8 * size_of(from) - (is_unsigned(from) ? 0 : 1);
+  if (is_integer(to)) {
+    return (is_unsigned(from) || !is_unsigned(to)) &&
+           bits <= 8 * size_of(to) - (is_unsigned(to) ? 0 : 1);
+  }
+  const size_t digits = to == float64 ? 53 : to == float32 ? 24 : to == float16 ? 11 : 8;
+  return bits <= digits;
+}
+
 }  // namespace mica

@@ -74,6 +74,9 @@ constexpr bool is_inexact(Dtype d) { return d >= Dtype::kFloat16; }
 /// floating type takes the floating type as it is (int64 with float16 is float16, as in JAX).
 /// float64 with complex64 is complex128.
 Dtype promote(Dtype a, Dtype b);
+/// Whether every value of `from` is one of `to` (NumPy's can_cast with "safe"; there, int64 may
+/// become float64, which is not so).
+bool can_cast(Dtype from, Dtype to);
 
 /// The type of a complex number's parts: float64 for complex128, else float32.
 constexpr Dtype part_of(Dtype d) {

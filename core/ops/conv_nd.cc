@@ -145,4 +145,21 @@ Array conv_transpose3d(const Array& x, const Array& weight, const Conv3dOptions&
   return slice_axis(total, 1, o.padding[0], o.padding[0] + depth);
 }
 
+Array convolve(const Array& a, const Array& v, ConvolveMode mode) {
+  if (a.rank() != 1 || v.rank() != 1 || a.size() == 0 || v.size() == 0) {
+    fail("[convolve] shapes {} and {}; wanted two vectors that are not empty", to_string(a.shape()),
+         to_string(v.shape()));
+  }
+  const Arrays same = promoted({a, v});
+  const bool swaps = v.size() > a.size();
+  const Array &longer = same[swaps ? 1 : 0], &shorter = same[swaps ? 0 : 1];
+  const int64_t taps = shorter.size();
+  const Array y =
+      conv1d(reshape(longer, {1, longer.size(), 1}), reshape(flip(shorter), {1, taps, 1}),
+             {.padding = mode == ConvolveMode::kValid ? 0 : taps - 1});
+  const Array sums = reshape(y, {y.size()});
+  if (mode != ConvolveMode::kSame) return sums;
+  return slice_axis(sums, 0, (taps - 1) / 2, (taps - 1) / 2 + longer.size());
+}
+
 }  // namespace mica

@@ -45,4 +45,10 @@ Array conv_transpose2d(const Array& x, const Array& weight, const Conv2dOptions&
 Array conv_transpose3d(const Array& x, const Array& weight, const Conv3dOptions& options = {},
                        const std::array<int64_t, 3>& output_padding = {0, 0, 0});
 
+enum class ConvolveMode { kFull, kSame, kValid };
+/// NumPy's convolve of two vectors of lengths M and N: M + N - 1 sums (kFull), the middle max(M, N)
+/// of them (kSame), or those in which the shorter lies wholly within the longer (kValid). Throws
+/// Error for empty ones and other ranks.
+Array convolve(const Array& a, const Array& v, ConvolveMode mode = ConvolveMode::kFull);
+
 }  // namespace mica
