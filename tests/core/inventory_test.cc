@@ -19,6 +19,7 @@
 #include "core/ops/softmax.h"
 #include "core/ops/sort.h"
 #include "core/ops/view.h"
+#include "core/runtime/buffer.h"
 #include "core/transform/grad.h"
 #include "core/transform/jacobian.h"
 #include "core/transform/vmap.h"
@@ -211,6 +212,17 @@ TEST(SpecialProducts, HadamardMatricesAreOrthogonal) {
   expect_same(hadamard_transform(hadamard_transform(x)), x, 1e-13);
   EXPECT_THAT(error_text([] { hadamard_transform(zeros({6})); }),
               HasSubstr("[hadamard_transform] length 6"));
+}
+
+TEST(Memory, TheCacheGoesAndThePeakIsCounted) {
+  { eval(ones({1 << 20}) + 1); }
+  EXPECT_GT(memory_use().cached, 0u);
+  clear_memory_cache();
+  EXPECT_EQ(memory_use().cached, 0u);
+  reset_peak_memory();
+  const size_t before = memory_use().peak;
+  { eval(ones({1 << 20}) + 1); }
+  EXPECT_GE(memory_use().peak, before + (size_t{4} << 20));
 }
 
 }  // namespace

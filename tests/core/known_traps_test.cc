@@ -192,6 +192,18 @@ TEST(KnownTraps, SecondDerivativesThroughSortingAndRunningMaxima) {
                              {x});
 }
 
+TEST(KnownTraps, VmapOfPartitionKeepsThePosition) {
+  const Array x = testing::normal_array({4, 9}, 5, float32);
+  const Array all = vmap(UnaryFunction([](const Array& row) { return partition(row, 2); }))(x);
+  for (int64_t i = 0; i < 4; ++i) {
+    const Array row = squeeze(slice_axis(all, 0, i, i + 1), {0});
+    const Array sorted = sort(squeeze(slice_axis(x, 0, i, i + 1), {0}));
+    EXPECT_EQ(slice_axis(row, 0, 2, 3).item<float>(), slice_axis(sorted, 0, 2, 3).item<float>());
+    EXPECT_LE(max(slice_axis(row, 0, 0, 2)).item<float>(),
+              min(slice_axis(row, 0, 2, 9)).item<float>());
+  }
+}
+
 TEST(KnownTraps, NegativeAxesOfIndices) {
   const Array x = array({{3, 1, 2}, {6, 5, 4}});
   expect_values(take_along_axis(x, argsort(x, -1), -1), {1, 2, 3, 4, 5, 6});
