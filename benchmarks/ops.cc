@@ -213,7 +213,7 @@ BENCHMARK(compiled_replay)->Arg(100)->Arg(10'000)->UseRealTime();
 void streams(benchmark::State& state) {
   static Stream& other = new_stream();
   Stream& light = state.range(0) == 2 ? other : default_stream();
-  const Array a = sample({4096, 512}, 1), b = sample({512, 4}, 2), c = sample({512, 64}, 3);
+  const Array a = sample({256, 512}, 1), b = sample({512, 4}, 2), c = sample({512, 512}, 3);
   eval(a, b, c);
   for (auto _ : state) {
     const Array x = matmul(a, c);
