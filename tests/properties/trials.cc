@@ -1,24 +1,11 @@
 #include "tests/properties/trials.h"
 
-#include <rapidcheck.h>
-
 #include <numeric>
 
-#include "core/eval/eval.h"
-#include "core/ops/attention.h"
-#include "core/ops/complex.h"
-#include "core/ops/conv.h"
-#include "core/ops/conv_nd.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
-#include "core/ops/fft.h"
 #include "core/ops/index.h"
-#include "core/ops/linalg.h"
-#include "core/ops/matmul.h"
-#include "core/ops/norm.h"
 #include "core/ops/numeric.h"
-#include "core/ops/pool.h"
-#include "core/ops/products.h"
 #include "core/ops/reduce.h"
 #include "core/ops/scan.h"
 #include "core/ops/scatter.h"
@@ -26,59 +13,10 @@
 #include "core/ops/sort.h"
 #include "core/ops/view.h"
 #include "tests/core/row_cases.h"
+#include "tests/properties/draws.h"
 
 namespace mica::testing {
 namespace {
-
-int64_t draw(int64_t low, int64_t high) { return *rc::gen::inRange<int64_t>(low, high + 1); }
-bool flip_coin() { return *rc::gen::arbitrary<bool>(); }
-
-Shape draw_shape(int64_t lowest_rank, int64_t highest_rank, int64_t shortest = 0) {
-  Shape shape;
-  const int64_t rank = draw(lowest_rank, highest_rank);
-  for (int64_t i = 0; i < rank; ++i) shape.push_back(draw(shortest, 5));
-  return shape;
-}
-
-int draw_axis(const Shape& shape) {
-  const auto rank = static_cast<int64_t>(shape.size());
-  return static_cast<int>(draw(-rank, rank - 1));
-}
-
-uint32_t draw_seed() { return static_cast<uint32_t>(draw(1, 1000)); }
-
-Array draw_normal(const Shape& shape) { return normal_array(shape, draw_seed(), float64); }
-
-Array draw_integers(const Shape& shape, int64_t low, int64_t high) {
-  const uint32_t seed = draw_seed();
-  std::vector<int64_t> values;
-  for (int64_t i = 0; i < size_of(shape); ++i) {
-    values.push_back(low + static_cast<int64_t>(seed * 7919u + static_cast<uint32_t>(i) * 104729u) %
-                               std::max<int64_t>(1, high - low + 1));
-  }
-  return astype(Array::from(values, shape), int32);
-}
-
-// Broadcasts together with `shape`: some axes of length 1, some leading ones missing.
-Shape draw_partner(const Shape& shape) {
-  const auto dropped = static_cast<size_t>(draw(0, static_cast<int64_t>(shape.size())));
-  Shape partner(shape.begin() + static_cast<std::ptrdiff_t>(dropped), shape.end());
-  for (int64_t& length : partner) {
-    if (flip_coin()) length = 1;
-  }
-  return partner;
-}
-
-std::string text_of(const std::string& name, const Arrays& inputs) {
-  std::string text = name;
-  for (const Array& x : inputs) text += fmt::format(" {} {}", x.dtype(), to_string(x.shape()));
-  return text;
-}
-
-Trial trial(const std::string& name, Arrays inputs, ArrayFunction function,
-            bool differentiable = true) {
-  return {text_of(name, inputs), std::move(function), std::move(inputs), differentiable};
-}
 
 Trial elementwise() {
   const auto rows = elementwise_rows();
@@ -257,116 +195,49 @@ Trial indexing() {
                [](const Arrays& in) { return where(in[2] > 0, in[0], in[1]); });
 }
 
-Trial product() {
-  const int64_t m = draw(0, 6), n = draw(0, 6), k = draw(0, 6), which = draw(0, 3);
-  Shape batch = draw_shape(0, 2, 1);
-  Shape a = batch, b = draw_partner(batch);
-  a.push_back(m);
-  a.push_back(k);
-  b.push_back(k);
-  b.push_back(n);
-  const auto f = [](const Arrays& in) { return matmul(in[0], in[1]); };
-  if (which == 1) return trial("matmul", {draw_normal({k}), draw_normal(b)}, f);
-  if (which == 2) return trial("matmul", {draw_normal(a), draw_normal({k})}, f);
-  if (which == 3) {
-    return trial("einsum ij,kj->ik", {draw_normal({m, k}), draw_normal({n, k})},
-                 [](const Arrays& in) { return einsum("ij,kj->ik", in); });
-  }
-  return trial("matmul", {draw_normal(a), draw_normal(b)}, f);
-}
-
-Trial convolution() {
-  const int64_t groups = draw(1, 3), kernel = draw(1, 4), dilation = draw(1, 2);
-  const int64_t stride = draw(1, 3), padding = draw(0, 3), out = groups * draw(1, 2);
-  const int64_t channels = groups * draw(1, 2);
-  const int64_t width = draw((kernel - 1) * dilation + 1, 9);
-  const Conv1dOptions options{
-      .stride = stride, .padding = padding, .dilation = dilation, .groups = groups};
-  const Shape weight = {out, kernel, channels / groups};
-  const bool transposed = flip_coin() && padding <= (kernel - 1) * dilation / 2;
-  const auto f = [=](const Arrays& in) {
-    return transposed ? conv_transpose1d(in[0], in[1], options) : conv1d(in[0], in[1], options);
-  };
-  return trial(fmt::format("{} kernel {} stride {} padding {} dilation {} groups {}",
-                           transposed ? "conv_transpose1d" : "conv1d", kernel, stride, padding,
-                           dilation, groups),
-               {draw_normal({draw(1, 2), width, transposed ? out : channels}), draw_normal(weight)},
-               f);
-}
-
-Trial image() {
-  const int64_t kernel = draw(1, 3), stride = draw(1, 2), which = draw(0, 2);
-  const Shape x = {draw(1, 2), draw(kernel, 7), draw(kernel, 7), draw(1, 3)};
-  if (which == 0) {
-    return trial("max_pool2d", {draw_normal(x)}, [=](const Arrays& in) {
-      return max_pool2d(in[0], {.kernel = {kernel, kernel}, .stride = {stride, stride}});
-    });
-  }
-  if (which == 1) {
-    return trial("avg_pool2d", {draw_normal(x)}, [=](const Arrays& in) {
-      return avg_pool2d(in[0], {.kernel = {kernel, kernel}, .stride = {stride, stride}});
-    });
-  }
-  const Conv2dOptions options{.stride = {stride, 1}, .padding = {1, 0}};
-  return trial("conv2d", {draw_normal(x), draw_normal({draw(1, 3), kernel, kernel, x[3]})},
-               [=](const Arrays& in) { return conv2d(in[0], in[1], options); });
-}
-
-Trial normalisation() {
-  const Shape shape = draw_shape(1, 3, 2);
-  const Shape last = {shape.back()};
-  if (flip_coin()) {
-    return trial("layer_norm", {draw_normal(shape), draw_normal(last), draw_normal(last)},
-                 [](const Arrays& in) { return layer_norm(in[0], in[1], in[2], 1e-2); });
-  }
-  return trial("rms_norm", {draw_normal(shape), draw_normal(last)},
-               [](const Arrays& in) { return rms_norm(in[0], in[1], 1e-2); });
-}
-
-// Well-conditioned square matrices.
-Array draw_matrices(const Shape& batch, int64_t n) {
-  Shape shape = batch;
-  shape.push_back(n);
-  shape.push_back(n);
-  const Array x = draw_normal(shape) * 0.3f + astype(eye(n), float64) * 2.0f;
-  return Array::from_bytes(x.to_bytes().data(), shape, float64);
-}
-
-Trial linear_algebra() {
-  const Shape batch = draw_shape(0, 1, 1);
-  const int64_t n = draw(1, 4), which = draw(0, 6);
-  const Array a = draw_matrices(batch, n);
-  Shape right = batch;
-  right.push_back(n);
-  right.push_back(draw(1, 3));
-  const auto positive = [](const Array& x) {
-    return matmul(x, swapaxes(x, -1, -2)) + astype(eye(x.shape().back()), float64);
-  };
-  switch (which) {
-    case 0: return trial("inv", {a}, [](const Arrays& in) { return linalg::inv(in[0]); });
-    case 1:
-      return trial("solve", {a, draw_normal(right)},
-                   [](const Arrays& in) { return linalg::solve(in[0], in[1]); });
-    case 2:
-      return trial("cholesky", {a},
-                   [=](const Arrays& in) { return linalg::cholesky(positive(in[0])); });
-    case 3: return trial("det", {a}, [](const Arrays& in) { return linalg::det(in[0]); });
-    case 4: return trial("qr", {a}, [](const Arrays& in) { return linalg::qr(in[0]).second; });
-    case 5:
-      return trial("eigvalsh", {a},
-                   [=](const Arrays& in) { return linalg::eigvalsh(positive(in[0])); });
-    default:
-      return trial("slogdet", {a}, [](const Arrays& in) { return linalg::slogdet(in[0]).second; });
-  }
-}
-
-Trial fourier() {
+// Parts of an array written, added to, or multiplied.
+Trial updating() {
   const Shape shape = draw_shape(1, 3, 1);
   const int axis = draw_axis(shape);
-  return trial("rfft", {draw_normal(shape)}, [=](const Arrays& in) {
-    const Array y = fft::rfft(in[0], std::nullopt, axis);
-    return real(y) + 0.5f * imag(y);
-  });
+  const size_t at = static_cast<size_t>(axis < 0 ? axis + int(shape.size()) : axis);
+  const int64_t which = draw(0, 6);
+  Shape start, stop, size;
+  for (const int64_t length : shape) {
+    start.push_back(draw(0, length - 1));
+    stop.push_back(draw(start.back() + 1, length));
+    size.push_back(stop.back() - start.back());
+  }
+  const std::string name =
+      fmt::format("update {} along {} from {} to {}", which, axis, start, stop);
+  if (which == 0) {
+    return trial(name, {draw_normal(shape), draw_normal(size)},
+                 [=](const Arrays& in) { return slice_update(in[0], in[1], start, stop); });
+  }
+  if (which == 1) {
+    return trial(name, {draw_normal(shape), draw_normal(size)},
+                 [=](const Arrays& in) { return slice_update_add(in[0], in[1], start, stop); });
+  }
+  Shape rows = shape;
+  rows[at] = draw(1, 4);
+  const Array indices = draw_integers({rows[at]}, 0, shape[at] - 1);
+  const Arrays inputs = {draw_normal(shape), indices, draw_normal(rows)};
+  switch (which) {
+    case 2:
+      return trial(name, inputs,
+                   [=](const Arrays& in) { return scatter_add(in[0], in[1], in[2], axis); });
+    case 3:
+      return trial(name, inputs,
+                   [=](const Arrays& in) { return scatter_max(in[0], in[1], in[2], axis); });
+    case 4:
+      return trial(name, inputs,
+                   [=](const Arrays& in) { return scatter_min(in[0], in[1], in[2], axis); });
+    case 5:
+      return trial(name, inputs,
+                   [=](const Arrays& in) { return scatter_prod(in[0], in[1], in[2], axis); });
+    default:
+      return trial(name, inputs,
+                   [=](const Arrays& in) { return scatter(in[0], in[1], in[2], axis); });
+  }
 }
 
 Array owned(const Array& x) { return Array::from_bytes(x.to_bytes().data(), x.shape(), x.dtype()); }
@@ -374,19 +245,16 @@ Array owned(const Array& x) { return Array::from_bytes(x.to_bytes().data(), x.sh
 }  // namespace
 
 std::vector<Family> families() {
-  return {{"elementwise rows", elementwise, true},
-          {"chains of elementwise ops", chain},
-          {"reductions", reduction},
-          {"along an axis", along_axis},
-          {"views", view_op},
-          {"joining", joining},
-          {"indexing", indexing},
-          {"products", product},
-          {"convolutions", convolution},
-          {"pooling and images", image},
-          {"normalisation", normalisation},
-          {"linear algebra", linear_algebra, true},
-          {"Fourier transforms", fourier, true}};
+  std::vector<Family> all = {{"elementwise rows", elementwise, true},
+                             {"chains of elementwise ops", chain},
+                             {"reductions", reduction},
+                             {"along an axis", along_axis},
+                             {"views", view_op},
+                             {"joining", joining},
+                             {"indexing", indexing},
+                             {"updating", updating}};
+  for (Family& family : layer_families()) all.push_back(std::move(family));
+  return all;
 }
 
 Array laid_out(const Array& x) {
