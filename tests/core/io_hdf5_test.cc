@@ -197,7 +197,7 @@ TEST(Hdf5, DamageOfAFileWithoutASealIsOneError_slow) {
 }
 
 TEST(Hdf5, AGroupThatHoldsItselfIsWalkedOnce) {
-  const Hdf5Reader file(fixture("../fuzz/corpus/hdf5/cycle.h5"));
+  const Hdf5Reader file(fixture("io/cycle.h5"));
   EXPECT_EQ(file.datasets(), (std::vector<std::string>{"g/x", "soft"}));
 }
 
