@@ -5,6 +5,7 @@
 #include "core/base/pointer_map.h"
 #include "core/eval/loop_op.h"
 #include "core/graph/node.h"
+#include "core/graph/walk.h"
 #include "core/ops/create.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/view.h"
@@ -66,31 +67,18 @@ class BodyTracer {
   Arrays captured;
 
  private:
-  struct Frame {
-    Node* node;
-    size_t next_input;
-  };
-
-  // Inputs first, without recursion. Arguments are tracers, and so is all that depends on them.
+  // Arguments are tracers, and so is all that depends on them.
   void walk(Node* root) {
-    std::vector<Frame> stack;
-    if (is_new(root)) stack.push_back({root, 0});
-    while (!stack.empty()) {
-      Frame& frame = stack.back();
-      if (frame.next_input < frame.node->inputs.size()) {
-        Node* input = frame.node->inputs[frame.next_input++].node();
-        if (is_new(input)) stack.push_back({input, 0});
-        continue;
-      }
-      Node* node = frame.node;
-      stack.pop_back();
-      if (!seen_.insert(node, static_cast<int>(depends_.size())).second) continue;
-      const bool depends =
-          std::any_of(node->inputs.begin(), node->inputs.end(),
-                      [&](const Array& input) { return depends_on_arguments(input.node()); });
-      depends_.push_back(depends);
-      if (depends) order_.push_back(node);
-    }
+    walk_inputs_first(
+        root, [&](const Node* node) { return is_new(node); },
+        [&](Node* node) {
+          if (!seen_.insert(node, static_cast<int>(depends_.size())).second) return;
+          const bool depends =
+              std::any_of(node->inputs.begin(), node->inputs.end(),
+                          [&](const Array& input) { return depends_on_arguments(input.node()); });
+          depends_.push_back(depends);
+          if (depends) order_.push_back(node);
+        });
   }
 
   bool is_new(const Node* node) const {

@@ -10,6 +10,7 @@
 
 #include "core/base/pointer_map.h"
 #include "core/graph/node.h"
+#include "core/graph/walk.h"
 
 namespace mica {
 namespace {
@@ -19,18 +20,8 @@ namespace {
 class Stages {
  public:
   void walk(Node* root) {
-    if (enter(root)) stack_.push_back({root, 0});
-    while (!stack_.empty()) {
-      Frame& frame = stack_.back();
-      if (frame.next_input < frame.node->inputs.size()) {
-        Node* input = frame.node->inputs[frame.next_input++].node();
-        if (enter(input)) stack_.push_back({input, 0});
-        continue;
-      }
-      Node* node = frame.node;
-      stack_.pop_back();
-      leave(node);
-    }
+    walk_inputs_first(
+        root, [&](Node* node) { return enter(node); }, [&](Node* node) { leave(node); });
   }
   void want(const Array& array) {
     const auto number = static_cast<size_t>(numbers_.find(array.node()));
@@ -45,11 +36,6 @@ class Stages {
   const Arrays& boundaries() const { return boundaries_; }
 
  private:
-  struct Frame {
-    Node* node;
-    size_t next_input;
-  };
-
   bool enter(Node* node) {
     if (node->is_evaluated()) return false;
     const auto [number, is_new] = numbers_.insert(node, static_cast<int>(stage_.size()));
@@ -74,7 +60,6 @@ class Stages {
   PointerMap numbers_;
   std::vector<int> stage_;    // by number
   std::vector<char> wanted_;  // by number
-  std::vector<Frame> stack_;
   Arrays boundaries_;
   std::map<Stream*, size_t> stream_numbers_;  // in the order in which they are met
   std::map<std::pair<int, size_t>, Arrays> pieces_;

@@ -1,5 +1,7 @@
 #include "core/transform/rewrite.h"
 
+#include "core/graph/walk.h"
+
 namespace mica {
 
 void Rewriter::replace(const Array& from, const Array& to) {
@@ -15,27 +17,14 @@ Array Rewriter::rewritten(const Array& array) {
   return image_of(array);
 }
 
-// Inputs first, without recursion.
 void Rewriter::walk(Node* root) {
-  struct Frame {
-    Node* node;
-    size_t next_input;
-  };
-  std::vector<Frame> stack;
-  if (is_new(root)) stack.push_back({root, 0});
-  while (!stack.empty()) {
-    Frame& frame = stack.back();
-    if (frame.next_input < frame.node->inputs.size()) {
-      Node* input = frame.node->inputs[frame.next_input++].node();
-      if (is_new(input)) stack.push_back({input, 0});
-      continue;
-    }
-    Node* node = frame.node;
-    stack.pop_back();
-    if (numbers_.find(node) >= 0) continue;
-    const int number = add(node);
-    images_[static_cast<size_t>(number)] = rewrite(node);
-  }
+  walk_inputs_first(
+      root, [&](const Node* node) { return is_new(node); },
+      [&](Node* node) {
+        if (numbers_.find(node) >= 0) return;
+        const int number = add(node);
+        images_[static_cast<size_t>(number)] = rewrite(node);
+      });
 }
 
 bool Rewriter::is_new(const Node* node) const {
