@@ -18,22 +18,29 @@ namespace {
 constexpr int64_t kValuesPerTask = 1 << 15;
 constexpr double kMaxByte = 255;
 
-struct Scale {
-  double mean = 0;
-  double std = 1;
-  float operator()(double value) const { return static_cast<float>((value - mean) / std); }
+/// (value - mean) / std along a line of values that belong together: one entry for every value.
+struct Scaling {
+  std::vector<double> mean, std;  // empty: values stay as they are
+
+  bool is_identity() const { return mean.empty(); }
+  float operator()(double value, size_t at) const {
+    return static_cast<float>(is_identity() ? value : (value - mean[at]) / std[at]);
+  }
 };
 
-/// One Scale for every entry of the last axis; none at all if values stay as they are.
-std::vector<Scale> scales(const std::vector<double>& mean, const std::vector<double>& std,
-                          int64_t wanted, const char* what) {
+/// The entries of the last axis, `times` over: the longer the line, the better it runs.
+Scaling scaling(const std::vector<double>& mean, const std::vector<double>& std, int64_t wanted,
+                const char* what, int64_t times = 1) {
   if (mean.size() != std.size() || (!mean.empty() && mean.size() != static_cast<size_t>(wanted))) {
     fail("[Loader] normalisation of {} has {} means and {} deviations, but the data has {}", what,
          mean.size(), std.size(), wanted);
   }
-  std::vector<Scale> result;
-  for (size_t i = 0; i < mean.size(); ++i) {
-    result.push_back({mean[i], std[i] > 0 ? std[i] : 1});
+  Scaling result;
+  for (int64_t time = 0; time < times; ++time) {
+    for (size_t i = 0; i < mean.size(); ++i) {
+      result.mean.push_back(mean[i]);
+      result.std.push_back(std[i] > 0 ? std[i] : 1);
+    }
   }
   return result;
 }
@@ -41,12 +48,11 @@ std::vector<Scale> scales(const std::vector<double>& mean, const std::vector<dou
 using Table = std::array<float, 256>;
 
 /// What every byte value becomes, channel by channel.
-std::vector<Table> tables(const std::vector<Scale>& scales, int64_t channels) {
+std::vector<Table> tables(const Scaling& scaling, int64_t channels) {
   std::vector<Table> result(static_cast<size_t>(channels));
   for (size_t c = 0; c < result.size(); ++c) {
-    const Scale scale = scales.empty() ? Scale{} : scales[c];
     for (size_t value = 0; value < 256; ++value) {
-      result[c][value] = scale(static_cast<double>(value));
+      result[c][value] = scaling(static_cast<double>(value), c);
     }
   }
   return result;
@@ -70,13 +76,18 @@ void look_up(const uint8_t* from, float* to, size_t count, const std::vector<Tab
   }
 }
 
-void scale_row(const float* from, float* to, size_t count, const std::vector<Scale>& scales) {
-  if (scales.empty()) {
+/// REQUIRES: count is a multiple of the scaling's length.
+void scale_row(const float* from, float* to, size_t count, const Scaling& scaling) {
+  if (scaling.is_identity()) {
     std::memcpy(to, from, count * sizeof(float));
     return;
   }
-  for (size_t i = 0, c = 0; i < count; ++i, c = c + 1 == scales.size() ? 0 : c + 1) {
-    to[i] = scales[c](from[i]);
+  const size_t line = scaling.mean.size();
+  const double *mean = scaling.mean.data(), *std = scaling.std.data();
+  for (size_t begin = 0; begin < count; begin += line) {
+    for (size_t i = 0; i < line; ++i) {
+      to[begin + i] = static_cast<float>((from[begin + i] - mean[i]) / std[i]);
+    }
   }
 }
 
@@ -120,9 +131,10 @@ struct Loader::State {
   std::shared_ptr<const Dataset> dataset;
   const Split* split = nullptr;
   LoaderOptions options;
-  std::vector<Table> tables;    // x is uint8
-  std::vector<Scale> x_scales;  // x is float32
-  std::vector<Scale> y_scales;
+  Augmenter augmenter;
+  std::vector<Table> tables;  // x is uint8 and not augmented
+  Scaling x_scaling;
+  Scaling y_scaling;
   int64_t batches = 0;
 
   int64_t epoch = 0;
@@ -136,7 +148,8 @@ struct Loader::State {
   void settle() noexcept;
   void schedule();
   HostBatch assemble(int64_t number) const;
-  void fill_row(int64_t row, size_t at, HostBatch& batch) const;
+  void fill_x(int64_t row, float* to, FloatImage& image, FloatImage& spare) const;
+  void fill_y(int64_t row, size_t at, HostTensor& y) const;
 };
 
 void Loader::State::settle() noexcept {
@@ -148,22 +161,40 @@ void Loader::State::settle() noexcept {
   }
 }
 
-void Loader::State::fill_row(int64_t row, size_t at, HostBatch& batch) const {
-  const auto from = static_cast<size_t>(row);
-  const auto count = static_cast<size_t>(size_of(split->sample_shape()));
-  float* x = batch.x.as<float>().data() + at * count;
-  if (split->x.dtype == Dtype::kUint8) {
-    look_up(split->x.as<uint8_t>().data() + from * count, x, count, tables);
-  } else {
-    scale_row(split->x.as<float>().data() + from * count, x, count, x_scales);
+// `image` and `spare` are room to work in.
+void Loader::State::fill_x(int64_t row, float* to, FloatImage& image, FloatImage& spare) const {
+  const Shape& shape = dataset->sample_shape();
+  const auto count = static_cast<size_t>(size_of(shape));
+  const size_t from = static_cast<size_t>(row) * count;
+  const bool bytes = split->x.dtype == Dtype::kUint8;
+  if (augmenter.empty()) {
+    if (bytes)
+      look_up(split->x.as<uint8_t>().data() + from, to, count, tables);
+    else
+      scale_row(split->x.as<float>().data() + from, to, count, x_scaling);
+    return;
   }
-  if (split->y.dtype == Dtype::kInt32) {
-    batch.y.as<int32_t>()[at] = split->y.as<int32_t>()[from];
+  image.height = shape[0];
+  image.width = shape[1];
+  image.channels = shape[2];
+  image.values.resize(count);
+  if (bytes)
+    std::copy_n(split->x.as<uint8_t>().data() + from, count, image.values.begin());
+  else
+    std::copy_n(split->x.as<float>().data() + from, count, image.values.begin());
+  augmenter.apply(image, spare, epoch, row);
+  scale_row(image.values.data(), to, count, x_scaling);
+}
+
+void Loader::State::fill_y(int64_t row, size_t at, HostTensor& y) const {
+  const auto from = static_cast<size_t>(row);
+  if (y.dtype == Dtype::kInt32) {
+    y.as<int32_t>()[at] = split->y.as<int32_t>()[from];
     return;
   }
   const size_t targets = split->y.row_bytes() / sizeof(float);
-  scale_row(split->y.as<float>().data() + from * targets, batch.y.as<float>().data() + at * targets,
-            targets, y_scales);
+  scale_row(split->y.as<float>().data() + from * targets, y.as<float>().data() + at * targets,
+            targets, y_scaling);
 }
 
 HostBatch Loader::State::assemble(int64_t number) const {
@@ -179,9 +210,11 @@ HostBatch Loader::State::assemble(int64_t number) const {
   const int64_t row_values = std::max<int64_t>(size_of(split->sample_shape()), 1);
   parallel_for(end - begin, std::max<int64_t>(kValuesPerTask / row_values, 1),
                [&](int64_t first, int64_t last) {
+                 FloatImage image, spare;
                  for (int64_t i = first; i < last; ++i) {
-                   const auto at = static_cast<size_t>(i);
-                   fill_row(batch.rows[at], at, batch);
+                   const int64_t row = batch.rows[static_cast<size_t>(i)];
+                   fill_x(row, batch.x.as<float>().data() + i * row_values, image, spare);
+                   fill_y(row, static_cast<size_t>(i), batch.y);
                  }
                });
   return batch;
@@ -212,15 +245,18 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const std::string& split,
   }
   const Normalization& norm = options.normalization;
   const int64_t channels = dataset->sample_shape().back();
-  state.x_scales = scales(norm.mean, norm.std, channels, "x");
-  if (state.split->x.dtype == Dtype::kUint8) state.tables = tables(state.x_scales, channels);
+  const Shape& sample = dataset->sample_shape();
+  const int64_t repeats = sample.size() > 1 ? sample[sample.size() - 2] : 1;
+  state.x_scaling = scaling(norm.mean, norm.std, channels, "x", repeats);
+  if (state.split->x.dtype == Dtype::kUint8) state.tables = tables(state.x_scaling, channels);
   if (state.split->y.dtype == Dtype::kFloat32) {
     const int64_t targets = static_cast<int64_t>(state.split->y.row_bytes() / sizeof(float));
-    state.y_scales = scales(norm.target_mean, norm.target_std, targets, "targets");
+    state.y_scaling = scaling(norm.target_mean, norm.target_std, targets, "targets");
   }
   for (int64_t i = 0; i < options.prefetch; ++i) {
     state.slots.push_back(std::make_unique<State::Slot>());
   }
+  state.augmenter = Augmenter(options.augment, *dataset, options.seed);
   state.dataset = std::move(dataset);
   state.options = std::move(options);
   start(0);

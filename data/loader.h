@@ -19,6 +19,7 @@
 
 #include "core/base/fields.h"
 #include "core/graph/array.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 
 namespace mica::data {
@@ -48,8 +49,8 @@ struct LoaderOptions {
   /// Batches assembled ahead; 0 assembles each when it is asked for.
   int64_t prefetch = 2;
   Normalization normalization = {};
-
-  FIELDS(LoaderOptions, batch_size, shuffle, seed, drop_last, prefetch, normalization)
+  /// Changes every example in these steps before it is normalised, anew in every epoch.
+  std::vector<AugmentStep> augment = {};
 };
 
 /// x: float32 (n, sample shape). y: int32 (n,) labels or float32 (n, targets).
@@ -70,8 +71,8 @@ struct HostBatch {
 
 class Loader {
  public:
-  /// Throws Error(kUsage) for a batch size below 1 or statistics of the wrong length, Error(kData)
-  /// if the split is missing or empty.
+  /// Throws Error(kUsage) for a batch size below 1, statistics of the wrong length or augmentation
+  /// of what are no images, Error(kData) if the split is missing or empty.
   Loader(std::shared_ptr<const Dataset> dataset, const std::string& split, LoaderOptions options);
   ~Loader();
   Loader(Loader&&) noexcept;

@@ -68,6 +68,7 @@ class ConfigReader {
     DataConfig& data = config_.data;
     Section section(value, "data", errors_);
     section.read(settings_of(data));
+    if (const Value* augment = section.find("augment")) read_augment(*augment);
     section.finish();
     config_.data_at = value.at;
     config_.path_at = location_of(value, "path");
@@ -77,6 +78,19 @@ class ConfigReader {
     if (data.path.empty()) return;
     const fs::path base = config_.path_at.is_override() ? fs::current_path() : fs::path(folder_);
     data.path = fs::absolute(base / data.path).lexically_normal().string();
+  }
+
+  void read_augment(const Value& value) {
+    config_.augment_at = value.at;
+    const Value list = value.is_list() ? value : Value::list({value});
+    for (const Value& item : list.items) {
+      const Typed typed = read_typed(item, "an augmentation", errors_);
+      const auto* row = find_typed(typed, data::augment_rows(), "augmentation", errors_);
+      if (!row) continue;
+      std::shared_ptr<data::Augment> augment = row->make();
+      read_typed_settings(typed, augment->settings(), errors_);
+      config_.augment.push_back({typed.type, std::move(augment)});
+    }
   }
 
   void read_loss(const Value& value) {
@@ -224,6 +238,17 @@ Value typed_value(const std::string& type, Value settings) {
   return value;
 }
 
+Value data_value(const RunConfig& config) {
+  DataConfig data = config.data;
+  std::vector<Value> steps;
+  for (const data::AugmentStep& step : config.augment) {
+    steps.push_back(typed_value(step.type, settings_value(step.augment->settings())));
+  }
+  Value value = settings_value(settings_of(data));
+  add_entry(value, "augment", Value::list(std::move(steps)));
+  return value;
+}
+
 Value optimizer_value(const OptimizerConfig& optimizer) {
   Value value = typed_value(optimizer.type, settings_value(optimizer.rule->settings()));
   std::vector<Value> schedules, groups;
@@ -250,13 +275,12 @@ Value optimizer_value(const OptimizerConfig& optimizer) {
 }  // namespace
 
 Value RunConfig::to_value() const {
-  DataConfig data_copy = data;
   TrainConfig train_copy = train;
   Value value = Value::map({});
   add_entry(value, "name", text_value(name));
   add_entry(value, "seed", Value::scalar(fmt::format("{}", seed)));
   add_entry(value, "precision", text_value(precision));
-  add_entry(value, "data", settings_value(settings_of(data_copy)));
+  add_entry(value, "data", data_value(*this));
   add_entry(value, "model", model_value(model));
   add_entry(value, "loss", typed_value(loss_type, settings_value(loss->settings())));
   add_entry(value, "optimizer", optimizer_value(optimizer));

@@ -11,7 +11,9 @@
 //   name: mnist-cnn            # of the run; by default the file's name
 //   seed: 0
 //   precision: float32         # or bf16
-//   data: {path: mnist.h5, batch_size: 128}          # DataConfig
+//   data:                                             # DataConfig
+//     path: mnist.h5
+//     augment: [pad_crop: 4, flip]                    # data/augment.def
 //   model: [flatten, linear: 10, log_softmax]         # trainers/model.h
 //   loss: nll                                         # nn/losses.def
 //   optimizer:                                        # optim/optimizers.def, and OptimizerConfig
@@ -25,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "data/augment.h"
 #include "optim/registry.h"
 #include "optim/schedule.h"
 #include "trainers/model.h"
@@ -103,6 +106,7 @@ struct RunConfig {
   int64_t seed = 0;
   std::string precision = "float32";
   DataConfig data;
+  std::vector<data::AugmentStep> augment;  // of data.augment
   Model model;
   std::unique_ptr<nn::Loss> loss;
   std::string loss_type;
@@ -110,7 +114,7 @@ struct RunConfig {
   TrainConfig train;
 
   // For errors that only show when the data is there.
-  Location data_at, path_at, loss_at, monitor_at, batch_size_at;
+  Location data_at, path_at, augment_at, loss_at, monitor_at, batch_size_at;
 
   Value to_value() const;
   std::string to_yaml() const;

@@ -50,8 +50,12 @@ std::string describe_schema() {
       "  clip_value: 0                   # bound on each element of a gradient; 0: none\n"
       "data:\n";
   describe(settings_of(data), 2, text);
+  text +=
+      "  augment: []                     # changes of training examples, one after another, e.g.\n"
+      "                                  # [pad_crop: 4, flip]\n";
   text += "train:\n";
   describe(settings_of(train), 2, text);
+  describe_rows("augmentations", data::augment_rows(), text);
   describe_rows("layers", nn::module_rows(), text);
   describe_rows("losses", nn::loss_rows(), text);
   describe_rows("optimizers", optim::optimizer_rows(), text);

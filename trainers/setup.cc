@@ -119,6 +119,7 @@ data::LoaderOptions training_loader_options(const RunConfig& config,
   options.shuffle = config.data.shuffle;
   options.seed = static_cast<uint64_t>(config.seed);
   options.normalization = normalization;
+  options.augment = config.augment;
   return options;
 }
 
@@ -132,12 +133,21 @@ void check_loss(const RunConfig& config, const data::Dataset& dataset) {
                       classes ? "classification" : "regression"));
 }
 
+void check_augment(const RunConfig& config, const data::Dataset& dataset) {
+  try {
+    data::Augmenter(config.augment, dataset, 0);
+  } catch (const Error& error) {
+    fail_at(error.kind(), config.augment_at, fmt::format("data.augment: {}", error.what()));
+  }
+}
+
 Setup make_setup(const RunConfig& config, const fs::path& cache,
                  const data::ProgressFunction& progress) {
   Setup setup;
   setup.data = open_data(config, cache, progress);
   const data::Dataset& dataset = *setup.data.dataset;
   check_loss(config, dataset);
+  check_augment(config, dataset);
   setup.network = build_network(config, dataset.sample_shape(), wanted_outputs(dataset));
   setup.normalization =
       data::normalization(dataset, config.data.normalize, config.data.normalize_target);

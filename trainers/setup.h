@@ -46,6 +46,9 @@ data::LoaderOptions training_loader_options(const RunConfig& config,
 /// Throws a usage Error placed at the loss when it can't score this kind of data.
 void check_loss(const RunConfig& config, const data::Dataset& dataset);
 
+/// Throws a usage Error placed at the augmentation when it can't be done to this kind of data.
+void check_augment(const RunConfig& config, const data::Dataset& dataset);
+
 struct Setup {
   OpenedData data;
   std::shared_ptr<nn::Sequential> network;

@@ -51,6 +51,22 @@ TEST(Config, FillsInDefaults) {
   EXPECT_EQ(config.data.path, "/configs/a.h5");
 }
 
+TEST(Config, ReadsAugmentationAsAListOfSteps) {
+  const std::string text =
+      replaced(kGood, "a.h5", "a.h5, augment: [pad_crop: 2, flip, {pad_crop: {fill: zero}}]");
+  const RunConfig config = parse(text);
+  ASSERT_EQ(config.augment.size(), 3u);
+  EXPECT_EQ(config.augment[0].type, "pad_crop");
+  EXPECT_THAT(config.to_yaml(), HasSubstr("pad_crop: {pad: 2, fill: mean}"));
+  EXPECT_EQ(parse(config.to_yaml()).to_yaml(), config.to_yaml());
+  EXPECT_THAT(differing_keys(config.to_value(), parse(replaced(text, "zero", "edge")).to_value()),
+              ElementsAre("data.augment[2].pad_crop.fill"));
+  EXPECT_EQ(error_of(replaced(text, "flip", "flop")),
+            "c.yaml:1:43: error: unknown augmentation 'flop' (did you mean 'flip'?)");
+  EXPECT_THAT(error_of(replaced(text, "pad_crop: 2", "pad_crop: -2")),
+              HasSubstr("'pad_crop.pad' must"));
+}
+
 TEST(Config, ReportsEverythingAtOnceAndInPlace) {
   const std::string text =
       "sede: 1\n"

@@ -20,7 +20,7 @@ using testing::HasSubstr;
 
 constexpr const char* kConfig =
     "seed: 3\n"
-    "data: {path: unused.h5, batch_size: 8, normalize: unit}\n"
+    "data: {path: unused.h5, batch_size: 8, normalize: unit, augment: [pad_crop: 1, flip]}\n"
     "model:\n"
     "  - conv2d: {out: 4, kernel: 3, padding: 1}\n"
     "  - batch_norm\n"
