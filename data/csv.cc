@@ -43,7 +43,8 @@ char find_delimiter(std::string_view text, const std::string& wanted) {
 /// of the text.
 class CsvParser {
  public:
-  CsvParser(CsvTable& table, char delimiter) : table_(table), delimiter_(delimiter) {
+  CsvParser(CsvTable& table, char delimiter, int64_t first_line)
+      : table_(table), delimiter_(delimiter), line_(first_line) {
     at_ = table.text_.data();
     end_ = at_ + table.text_.size();
     if (table.text_.starts_with("\xef\xbb\xbf")) at_ += 3;
@@ -136,7 +137,7 @@ class CsvParser {
   char delimiter_;
   char* at_ = nullptr;
   char* end_ = nullptr;
-  int64_t line_ = 1;
+  int64_t line_;
   int64_t first_line_ = 1;
   size_t columns_ = 0;
 };
@@ -166,16 +167,21 @@ std::string CsvTable::place(size_t row, size_t column) const {
 }
 
 CsvTable read_csv(const std::string& path, const CsvOptions& options) {
+  const std::vector<std::byte> bytes = read_file(path);
+  return parse_csv({reinterpret_cast<const char*>(bytes.data()), bytes.size()}, path, options);
+}
+
+CsvTable parse_csv(std::string_view text, const std::string& path, const CsvOptions& options,
+                   int64_t first_line) {
   CsvTable table;
   table.path_ = path;
-  const std::vector<std::byte> bytes = read_file(path);
   // On the heap whatever its size, so that moving the table leaves the cells valid.
-  table.text_.reserve(std::max<size_t>(bytes.size(), 64));
-  table.text_.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  table.text_.reserve(std::max<size_t>(text.size(), 64));
+  table.text_.assign(text);
   if (table.text_.find('\0') != std::string::npos) {
     fail(ErrorKind::kData, "{}: is no text file (it has zero bytes in it)", path);
   }
-  CsvParser parser(table, find_delimiter(table.text_, options.delimiter));
+  CsvParser parser(table, find_delimiter(table.text_, options.delimiter), first_line);
   parser.parse();
   const size_t columns = parser.columns();
   if (columns == 0) fail(ErrorKind::kData, "{}: is empty", path);

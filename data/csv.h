@@ -39,7 +39,8 @@ class CsvTable {
   const std::string& path() const { return path_; }
 
  private:
-  friend CsvTable read_csv(const std::string& path, const CsvOptions& options);
+  friend CsvTable parse_csv(std::string_view text, const std::string& name,
+                            const CsvOptions& options, int64_t first_line);
   friend class CsvParser;
   struct Start {
     int64_t line;      // from 1
@@ -55,6 +56,9 @@ class CsvTable {
 };
 
 CsvTable read_csv(const std::string& path, const CsvOptions& options = {});
+/// The same for text. `name` stands for the file in messages, whose lines count from `first_line`.
+CsvTable parse_csv(std::string_view text, const std::string& name, const CsvOptions& options = {},
+                   int64_t first_line = 1);
 
 /// An empty cell, or one of NA, N/A, NaN, null, None, ? and - in any case.
 bool is_missing(std::string_view cell);

@@ -79,6 +79,7 @@ std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
     }
     dataset->rows_[name] = x[0];
     dataset->sample_shape_ = tail(x);
+    dataset->sample_dtype_ = dtype;
     dataset->target_shape_ = tail(y);
   }
   if (dataset->rows_.empty()) fail_in(path, "the data set is empty: no train, val or test in it");
@@ -93,6 +94,7 @@ std::shared_ptr<const Dataset> Dataset::from_memory(DatasetInfo info,
   for (auto& [name, split] : splits) {
     dataset->rows_[name] = split.rows();
     dataset->sample_shape_ = split.sample_shape();
+    dataset->sample_dtype_ = split.x.dtype;
     dataset->target_shape_ = tail(split.y.shape);
     dataset->check_split(name, split);
   }

@@ -33,6 +33,8 @@ struct DatasetInfo {
   /// Of the training split, in stored units; empty if there is none.
   std::vector<double> mean, std;
   std::vector<double> target_mean, target_std;
+  /// What stands in for a missing value of each feature, where the source may have such (CSV).
+  std::vector<double> fill;
   std::string source;
   std::string source_sha256;
   std::string split_method;
@@ -69,6 +71,8 @@ class Dataset {
   int64_t rows(const std::string& split) const;
   /// Shape of one example's x, and of its y: () for a label, (targets,) for regression.
   const Shape& sample_shape() const { return sample_shape_; }
+  /// Of x: uint8 or float32.
+  Dtype sample_dtype() const { return sample_dtype_; }
   const Shape& target_shape() const { return target_shape_; }
   /// The split's values, read now if they were not before. Throws Error(kData) naming the splits
   /// that are there if this one is not.
@@ -85,6 +89,7 @@ class Dataset {
   DatasetInfo info_;
   std::map<std::string, int64_t> rows_;
   Shape sample_shape_;
+  Dtype sample_dtype_ = Dtype::kFloat32;
   Shape target_shape_;
   mutable std::mutex mutex_;
   mutable std::map<std::string, Split> splits_;

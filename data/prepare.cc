@@ -59,10 +59,12 @@ double median(std::vector<float>& values) {
   return (static_cast<double>(*middle) + *std::max_element(values.begin(), middle)) / 2;
 }
 
-/// Fills missing values with the median of the training split (of all rows if there is none).
-void impute(SourceData& data) {
+/// Fills missing values with the median of the training split (of all rows if there is none). The
+/// result has what each feature is filled with, missing or not: later rows may lack others.
+std::vector<double> impute(SourceData& data) {
   const bool has_training = data.splits.contains("train") && data.splits["train"].rows() > 0;
   const size_t columns = data.feature_names.size();
+  std::vector<double> fill;
   for (size_t column = 0; column < columns; ++column) {
     std::vector<float> known;
     int64_t missing = 0;
@@ -75,8 +77,9 @@ void impute(SourceData& data) {
           known.push_back(x[i]);
       }
     }
-    if (missing == 0) continue;
     const double value = known.empty() ? 0 : median(known);
+    fill.push_back(value);
+    if (missing == 0) continue;
     for (auto& [name, split] : data.splits) {
       const std::span<float> x = split.x.as<float>();
       for (size_t i = column; i < x.size(); i += columns) {
@@ -87,6 +90,7 @@ void impute(SourceData& data) {
                                      data.feature_names[column], missing, value,
                                      has_training ? "training" : "overall"));
   }
+  return fill;
 }
 
 void check_values(const SourceData& data, const std::string& path) {
@@ -168,7 +172,7 @@ PrepareSummary prepare(const PrepareOptions& options, const ProgressFunction& pr
   report({"splitting", 0, 0});
   DatasetInfo info;
   info.split_method = apply_split(data, request, options.stratify, options.seed);
-  if (data.impute) impute(data);
+  if (data.impute) info.fill = impute(data);
   check_values(data, options.path);
   info.task = data.task;
   info.class_names = data.class_names;

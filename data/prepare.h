@@ -21,7 +21,7 @@
 //     task "classification" or "regression", class_names, feature_names, target_names,
 //     mean, std (float64, of the training split: per channel of an image in its stored units, per
 //     feature otherwise; population standard deviation), target_mean, target_std (regression),
-//     split_method, seed
+//     fill (csv: what stands in for a missing value of each feature), split_method, seed
 //
 // mean, std and their target_ kin are left out when there is no training split.
 #pragma once

@@ -50,6 +50,7 @@ void write_prepared(const std::string& path, const DatasetInfo& info,
     out.set_attribute(kRoot, "target_mean", numbers(info.target_mean));
     out.set_attribute(kRoot, "target_std", numbers(info.target_std));
   }
+  if (!info.fill.empty()) out.set_attribute(kRoot, "fill", numbers(info.fill));
   out.set_attribute(kRoot, "split_method", info.split_method);
   out.set_attribute(kRoot, "seed", info.seed);
   for (const char* name : kSplitNames) {
@@ -90,6 +91,7 @@ DatasetInfo read_prepared_info(const Hdf5Reader& file) {
   info.std = read_numbers(file, "std");
   info.target_mean = read_numbers(file, "target_mean");
   info.target_std = read_numbers(file, "target_std");
+  info.fill = read_numbers(file, "fill");
   info.source = text_or_nothing(file, "source");
   info.source_sha256 = text_or_nothing(file, "source_sha256");
   info.split_method = text_or_nothing(file, "split_method");

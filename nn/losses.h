@@ -18,7 +18,8 @@
 
 namespace mica::nn {
 
-enum class TargetKind { kLabels, kValues };
+/// Class numbers, numbers, or numbers that are 0 (no) or 1 (yes).
+enum class TargetKind { kLabels, kValues, kYesNo };
 
 struct NllOptions {
   std::vector<double> weight = {};  // a factor for each class; none given: 1

@@ -1,5 +1,7 @@
 #include "nn/registry.h"
 
+#include "core/ops/elementwise.h"
+#include "core/ops/softmax.h"
 #include "nn/activations.h"
 #include "nn/container.h"
 #include "nn/conv.h"
@@ -29,7 +31,7 @@ class ModuleConfigOf final : public ModuleConfig {
 };
 
 template <class Options, Array (*kFunction)(const Array&, const Array&, const Options&),
-          TargetKind kTarget>
+          TargetKind kTarget, Array (*kMeaning)(const Array&)>
 class LossOf final : public Loss {
  public:
   std::vector<Setting> settings() override { return settings_of(options_); }
@@ -37,6 +39,16 @@ class LossOf final : public Loss {
   Array operator()(const Array& prediction, const Array& target) const override {
     return kFunction(prediction, target, options_);
   }
+  Array each(const Array& prediction, const Array& target) const override {
+    Options options = options_;
+    options.reduction = "none";
+    return kFunction(prediction, target, options);
+  }
+  std::vector<double> class_weights() const override {
+    if constexpr (requires { Options::weight; }) return options_.weight;
+    return {};
+  }
+  Array meaning(const Array& prediction) const override { return kMeaning(prediction); }
 
  private:
   Options options_;
@@ -61,9 +73,14 @@ constexpr ModuleRow kModules[] = {
 #undef ACTIVATION
 };
 
+#define LOSS(name, Options, target, doc, meaning) \
+  Array meaning_of_##name(const Array& s) { return meaning; }
+#include "nn/losses.def"
+#undef LOSS
+
 constexpr LossRow kLosses[] = {
-#define LOSS(name, Options, target, doc) \
-  {#name, doc, make<Loss, LossOf<Options, name, TargetKind::target>>},
+#define LOSS(name, Options, target, doc, meaning) \
+  {#name, doc, make<Loss, LossOf<Options, name, TargetKind::target, meaning_of_##name>>},
 #include "nn/losses.def"
 #undef LOSS
 };

@@ -35,11 +35,18 @@ class Loss {
  public:
   virtual ~Loss() = default;
   virtual std::vector<Setting> settings() = 0;
-  /// What `target` holds: class numbers of shape prediction.shape[:-1], or values of the same shape
-  /// as the prediction.
+  /// What `target` holds: class numbers of shape prediction.shape[:-1], or else numbers of the
+  /// shape of the prediction.
   virtual TargetKind target_kind() const = 0;
   /// A scalar unless the setting `reduction` is none.
   virtual Array operator()(const Array& prediction, const Array& target) const = 0;
+  /// The loss of each element or label, whatever `reduction` is.
+  virtual Array each(const Array& prediction, const Array& target) const = 0;
+  /// Factors of the classes; none if all are 1. The mean is sum(each) / sum(factors).
+  virtual std::vector<double> class_weights() const = 0;
+  /// What predictions mean: probabilities of the classes, of yes (bce_with_logits), or the values
+  /// themselves.
+  virtual Array meaning(const Array& prediction) const = 0;
 };
 using LossRow = Row<Loss>;
 /// Every loss, in the order of losses.def.

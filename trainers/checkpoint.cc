@@ -21,6 +21,15 @@ std::vector<double> read_numbers(const Hdf5Reader& in, const std::string& name) 
   return {values.begin(), values.end()};
 }
 
+void write_names(Hdf5Writer& out, const std::string& name, const std::vector<std::string>& names) {
+  if (!names.empty()) out.set_attribute("/model", name, names);
+}
+
+std::vector<std::string> read_names(const Hdf5Reader& in, const std::string& name) {
+  if (!in.has_attribute("/model", name)) return {};
+  return in.attribute_texts("/model", name);
+}
+
 void write_arrays(Hdf5Writer& out, const std::string& group,
                   const std::map<std::string, Array>& arrays) {
   out.create_group(group);
@@ -87,8 +96,12 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
     if (!values.empty()) out.set_attribute("/model", std::string(name), numbers(values));
   });
   out.set_attribute("/model", "task", checkpoint.task);
-  if (!checkpoint.class_names.empty()) {
-    out.set_attribute("/model", "class_names", checkpoint.class_names);
+  write_names(out, "class_names", checkpoint.class_names);
+  write_names(out, "feature_names", checkpoint.feature_names);
+  write_names(out, "target_names", checkpoint.target_names);
+  if (!checkpoint.fill.empty()) out.set_attribute("/model", "fill", numbers(checkpoint.fill));
+  if (!checkpoint.example_dtype.empty()) {
+    out.set_attribute("/model", "example_dtype", checkpoint.example_dtype);
   }
   write_arrays(out, "/state/optimizer", checkpoint.optimizer);
   write_state(out, checkpoint.state);
@@ -108,8 +121,12 @@ Checkpoint load_checkpoint(const std::string& path) {
     values = read_numbers(in, std::string(name));
   });
   checkpoint.task = in.attribute_text("/model", "task");
-  if (in.has_attribute("/model", "class_names")) {
-    checkpoint.class_names = in.attribute_texts("/model", "class_names");
+  checkpoint.class_names = read_names(in, "class_names");
+  checkpoint.feature_names = read_names(in, "feature_names");
+  checkpoint.target_names = read_names(in, "target_names");
+  checkpoint.fill = read_numbers(in, "fill");
+  if (in.has_attribute("/model", "example_dtype")) {
+    checkpoint.example_dtype = in.attribute_text("/model", "example_dtype");
   }
   checkpoint.optimizer = read_arrays(in, "/state/optimizer");
   read_state(in, checkpoint.state);

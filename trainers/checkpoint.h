@@ -8,7 +8,7 @@
 //   /model/<name>            weights and buffers ("0.weight"); attributes of the group:
 //   example_shape,
 //                            mean, std, target_mean, target_std (how inputs were normalised),
-//                            class_names, task
+//                            class_names, task, feature_names, target_names, fill, example_dtype
 //   /state/optimizer/<name>  the optimizer's arrays
 //   /state                   attributes: step, epoch, batch, loss_sum, ... (RunState), data
 //   /config                  the effective config as text
@@ -52,6 +52,13 @@ struct Checkpoint {
   RunState state;
   std::string data_fingerprint;
   std::string config;
+  /// What raw inputs are turned into examples with (mica predict): names of the features and
+  /// targets, what stands in for a missing value of each feature, "uint8" or "float32". Empty in
+  /// checkpoints written before they were kept.
+  std::vector<std::string> feature_names;
+  std::vector<std::string> target_names;
+  std::vector<double> fill;
+  std::string example_dtype;
 };
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::string& path);

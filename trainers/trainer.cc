@@ -286,7 +286,11 @@ Checkpoint Trainer::checkpoint() const {
           step_.optimizer().state(),
           state_,
           fingerprint_,
-          config_.to_yaml()};
+          config_.to_yaml(),
+          dataset.info().feature_names,
+          dataset.info().target_names,
+          dataset.info().fill,
+          std::string(name_of(dataset.sample_dtype()))};
 }
 
 void Trainer::save_last() {

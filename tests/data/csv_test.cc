@@ -37,6 +37,12 @@ TEST_F(Csv, ReadsQuotesBlanksAndLineEnds) {
   EXPECT_EQ(table.place(2, 1), folder_ / "a.csv:6:5");
 }
 
+TEST_F(Csv, ReadsTextThatStandsForAFile) {
+  const CsvTable row = parse_csv("1,\"a,b\"", "standard input", {.header = "no"}, 17);
+  EXPECT_EQ(row.cell(0, 1), "a,b");
+  EXPECT_EQ(row.place(0, 1), "standard input:17:4");
+}
+
 TEST_F(Csv, FindsHeaderAndDelimiter) {
   EXPECT_TRUE(read_csv(file("a,b\n1,2\n")).has_header());
   EXPECT_FALSE(read_csv(file("1,b\n1,2\n")).has_header());
@@ -117,6 +123,7 @@ TEST_F(Csv, ImputesWithTheMedianOfTheTrainingSplitOnly) {
   const size_t half = known.size() / 2;
   const float median = known.size() % 2 == 1 ? known[half] : (known[half - 1] + known[half]) / 2;
   EXPECT_EQ(filled, std::vector<float>(5, median));
+  EXPECT_EQ(dataset->info().fill, std::vector<double>{median});
 }
 
 TEST_F(Csv, NumbersCategoriesOnRequest) {

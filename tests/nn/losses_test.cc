@@ -43,6 +43,36 @@ TEST(Losses, EqualPyTorch) {
   }
 }
 
+std::unique_ptr<Loss> loss_named(std::string_view name) {
+  return find_row(loss_rows(), name)->make();
+}
+
+TEST(Losses, SayWhatScoresMean) {
+  const Array scores = array({0.0f, std::log(3.0f)});
+  const auto meaning = [&](std::string_view name) {
+    return loss_named(name)->meaning(scores).to_vector<float>();
+  };
+  const float third = std::log(3.0f);
+  EXPECT_THAT(meaning("cross_entropy"), testing::Pointwise(testing::FloatEq(), {0.25f, 0.75f}));
+  EXPECT_THAT(meaning("nll"), testing::Pointwise(testing::FloatEq(), {1.0f, 3.0f}));
+  EXPECT_THAT(meaning("bce_with_logits"), testing::Pointwise(testing::FloatEq(), {0.5f, 0.75f}));
+  EXPECT_THAT(meaning("huber"), testing::ElementsAre(0.0f, third));
+}
+
+TEST(Losses, GiveTheLossOfEachExample) {
+  const Array values = array({1.0f, 2.0f}), zeros = array({0.0f, 0.0f});
+  EXPECT_THAT(loss_named("mse")->each(values, zeros).to_vector<float>(),
+              testing::ElementsAre(1.0f, 4.0f));
+  EXPECT_EQ((*loss_named("mse"))(values, zeros).item<float>(), 2.5f);
+
+  const auto weighted = loss_named("cross_entropy");
+  fixtures::fill(weighted->settings(), {{"weight", "1,3"}});
+  const Array scores = array({{0.0f, 2.0f}, {1.0f, 0.0f}}), labels = array({1, 0});
+  const std::vector<float> each = weighted->each(scores, labels).to_vector<float>();
+  EXPECT_EQ(weighted->class_weights(), (std::vector<double>{1, 3}));
+  EXPECT_NEAR((*weighted)(scores, labels).item<double>(), (each[0] + each[1]) / (3 + 1), 1e-6);
+}
+
 TEST(Losses, IgnoredLabelsMayMeetInfinities) {
   const float inf = std::numeric_limits<float>::infinity();
   const Array scores = array({{1.0f, 2.0f}, {-inf, 0.0f}});

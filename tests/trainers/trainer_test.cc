@@ -294,6 +294,10 @@ TEST(Checkpoint, RoundTripsEverything) {
                       .reports_since_best = 0};
   checkpoint.data_fingerprint = "abc";
   checkpoint.config = "seed: 1\n";
+  checkpoint.feature_names = {"a", "b=x", "b=y"};
+  checkpoint.target_names = {"c"};
+  checkpoint.fill = {0.5, 0, 0};
+  checkpoint.example_dtype = "float32";
   const std::string path = testing::TempDir() + "/round_trip.h5";
   save_checkpoint(checkpoint, path);
   const std::string bytes = read_file(path);
@@ -305,6 +309,10 @@ TEST(Checkpoint, RoundTripsEverything) {
   EXPECT_EQ(again.class_names, checkpoint.class_names);
   EXPECT_EQ(again.example_shape, checkpoint.example_shape);
   EXPECT_EQ(again.config, checkpoint.config);
+  EXPECT_EQ(again.feature_names, checkpoint.feature_names);
+  EXPECT_EQ(again.target_names, checkpoint.target_names);
+  EXPECT_EQ(again.fill, checkpoint.fill);
+  EXPECT_EQ(again.example_dtype, checkpoint.example_dtype);
   save_checkpoint(again, path);
   EXPECT_EQ(read_file(path), bytes);
   fs::remove(path);
