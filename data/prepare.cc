@@ -7,6 +7,8 @@
 #include <mutex>
 
 #include "core/base/error.h"
+#include "data/catalogue.h"
+#include "data/fetch.h"
 #include "data/prepared_file.h"
 #include "data/source.h"
 #include "data/split.h"
@@ -28,19 +30,38 @@ void check_options(const PrepareOptions& options) {
   check_choice("header", options.header, {"auto", "yes", "no"});
   check_choice("encode", options.encode, {"one_hot", "codes"});
   check_choice("layout", options.layout, {"auto", "nhwc", "nchw"});
+  check_choice("labels", options.labels, {"fine", "coarse"});
   if (options.channels < 0 || options.channels == 2 || options.channels > 4) {
     fail("channels {}, wanted 1, 3 or 4, or 0 to find out", options.channels);
   }
   if (options.classes < 0) fail("classes {}, wanted at least 1, or 0 to find out", options.classes);
-  if (options.path.empty()) fail("no source path given (--source PATH)");
+  if (options.path.empty() && find_in_catalogue(options.source) == nullptr) {
+    fail("no source path given (--source PATH)");
+  }
   if (options.out.empty()) fail("no output file given (--out FILE)");
-  if (!std::filesystem::exists(options.path)) {
+  if (!options.path.empty() && !std::filesystem::exists(options.path)) {
     fail(ErrorKind::kData, "{}: no such file or folder", options.path);
   }
   const std::filesystem::path folder = std::filesystem::path(options.out).parent_path();
   if (!folder.empty() && !std::filesystem::is_directory(folder)) {
     fail(ErrorKind::kData, "{}: cannot write: there is no folder {}", options.out, folder.string());
   }
+}
+
+/// The options with a path, and a note where it came from.
+PrepareOptions with_path(PrepareOptions options, const ProgressFunction& progress,
+                         std::string& note) {
+  if (!options.path.empty()) return options;
+  FetchOptions how = {options.cache, options.offline, {}};
+  if (!options.mirror.empty()) how.mirrors.push_back(options.mirror);
+  const CatalogueEntry& entry = *find_in_catalogue(options.source);
+  const Fetched files = fetch(entry, how, progress);
+  // A single file is what the source reads; several are found by name.
+  options.path = files.folder;
+  if (entry.files.size() == 1) options.path += "/" + entry.files[0].name;
+  note = files.downloaded > 0 ? fmt::format("downloaded into {}", files.folder)
+                              : fmt::format("files from {}", files.folder);
+  return options;
 }
 
 /// The place of a value of x, in words.
@@ -158,15 +179,18 @@ PrepareSummary summarize(const PrepareOptions& options, const SourceData& data,
 
 }  // namespace
 
-PrepareSummary prepare(const PrepareOptions& options, const ProgressFunction& progress) {
-  check_options(options);
-  const SplitRequest request = parse_split(options.split);
+PrepareSummary prepare(const PrepareOptions& given, const ProgressFunction& progress) {
+  check_options(given);
+  const SplitRequest request = parse_split(given.split);
   std::mutex one_at_a_time;
   const ProgressFunction report = [&](const PrepareProgress& state) {
     const std::scoped_lock lock(one_at_a_time);
     if (progress) progress(state);
   };
+  std::string note;
+  const PrepareOptions options = with_path(given, report, note);
   SourceData data = find_source(options.source).read(options, report);
+  if (!note.empty()) data.notes.insert(data.notes.begin(), note);
   check_not_empty(data, options.path);
 
   report({"splitting", 0, 0});

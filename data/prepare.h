@@ -40,7 +40,8 @@ namespace mica::data {
 struct PrepareOptions {
   /// Kind of source: a name of data/sources/sources.def.
   std::string source;
-  /// File or folder to read.
+  /// File or folder to read. Empty: the data set of data/catalogue.def that is named as the source
+  /// is, found on this machine or downloaded.
   std::string path;
   /// Prepared file to write.
   std::string out;
@@ -77,15 +78,24 @@ struct PrepareOptions {
   /// npz, npy, hdf5: "auto", "nhwc" or "nchw" for arrays with four axes. auto: channels come first
   /// if only the second axis is 1, 3 or 4 long.
   std::string layout = "auto";
+  /// cifar100: "fine" (100 classes) or "coarse" (20).
+  std::string labels = "fine";
+  /// Fetching by name: only what is on this machine.
+  bool offline = false;
+  /// Fetching by name: an URL to try before the usual ones, as MIRROR/FILE.
+  std::string mirror;
+  /// Fetching by name: keeps what was downloaded; empty for $MICA_CACHE or ~/.cache/mica.
+  std::string cache;
 
   FIELDS(PrepareOptions, source, path, out, split, stratify, seed, task, classes, target, drop,
-         categorical, header, delimiter, encode, channels, layout)
+         categorical, header, delimiter, encode, channels, layout, labels, offline, mirror, cache)
 };
 
 struct PrepareProgress {
-  std::string stage;  // "reading", "splitting", "writing"
+  std::string stage;  // "fetching FILE", "reading", "splitting", "writing"
   int64_t done = 0;
-  int64_t total = 0;  // 0 while it is not known
+  int64_t total = 0;            // 0 while it is not known
+  double bytes_per_second = 0;  // of a download, whose `done` and `total` are bytes
 };
 /// Called from one thread at a time.
 using ProgressFunction = std::function<void(const PrepareProgress&)>;

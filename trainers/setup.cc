@@ -1,6 +1,9 @@
 #include "trainers/setup.h"
 
+#include <algorithm>
+
 #include "core/base/error.h"
+#include "data/catalogue.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -25,23 +28,25 @@ std::vector<std::string> split_commas(const std::string& text) {
   return parts;
 }
 
-// What a prepared file was made from, going by its name: "mnist.h5" from mnist.
-std::string likely_source(const std::string& name) {
-  for (const auto& [source, doc] : data::source_names()) {
-    if (name.starts_with(source)) return source;
+// How to make a prepared file, going by its name: "fashion_mnist.h5" from fashion-mnist.
+std::string remedy_for(const std::string& path) {
+  std::string name = fs::path(path).filename().string(), source = "SOURCE";
+  std::replace(name.begin(), name.end(), '_', '-');
+  for (const auto& [known, doc] : data::source_names()) {
+    const bool nearer = source == "SOURCE" || known.size() > source.size();
+    if (name.starts_with(known) && nearer) source = known;
   }
-  return "SOURCE";
+  const bool fetched = data::find_in_catalogue(source) != nullptr;
+  return fmt::format("; run: mica prepare {} {}--out {}", source, fetched ? "" : "--source PATH ",
+                     path);
 }
 
 void check_path(const RunConfig& config) {
   const DataConfig& data = config.data;
   if (fs::exists(data.path)) return;
   const std::string base = config.path_at.is_override() ? "" : " (from the config's folder)";
-  const std::string name = fs::path(data.path).filename().string();
-  const std::string remedy = data.source.empty()
-                                 ? fmt::format("; run: mica prepare {} --source PATH --out {}",
-                                               likely_source(name), data.path)
-                                 : "; give it with --set data.path=PATH";
+  const std::string remedy =
+      data.source.empty() ? remedy_for(data.path) : "; give it with --set data.path=PATH";
   fail_at(ErrorKind::kData, config.path_at,
           fmt::format("data.path: no file {}{}{}", data.path, base, remedy));
 }

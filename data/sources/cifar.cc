@@ -2,14 +2,12 @@
 //
 // A record is one label (CIFAR-100: the coarse, then the fine one) and 32 x 32 bytes of red, green
 // and blue.
+#include "data/sources/cifar.h"
+
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
+#include <utility>
 
 #include "core/base/error.h"
-#include "core/io/file.h"
-#include "data/sha256.h"
-#include "data/source.h"
 
 namespace mica::data {
 namespace {
@@ -18,20 +16,9 @@ constexpr size_t kSide = 32;
 constexpr size_t kPlane = kSide * kSide;
 constexpr size_t kChannels = 3;
 
-struct Layout {
-  size_t label_bytes;  // the last of them is the label that is kept
-  int64_t classes;
-  const char* inner_folder;  // what the archive unpacks to
-  const char* names_file;
-};
-constexpr Layout kCifar10 = {1, 10, "cifar-10-batches-bin", "batches.meta.txt"};
-constexpr Layout kCifar100 = {2, 100, "cifar-100-binary", "fine_label_names.txt"};
-
-using Files = std::map<std::string, std::vector<std::string>>;  // names by split
-
 /// Appends the records of one file.
-void append(const std::string& path, const Layout& layout, Split& split) {
-  const std::vector<std::byte> bytes = read_file(path);
+void append(const std::string& path, const std::vector<std::byte>& bytes, const CifarLayout& layout,
+            Split& split) {
   const size_t record = layout.label_bytes + kChannels * kPlane;
   if (bytes.empty()) fail(ErrorKind::kData, "{}: is empty", path);
   if (bytes.size() % record != 0) {
@@ -46,7 +33,7 @@ void append(const std::string& path, const Layout& layout, Split& split) {
   std::byte* out = split.x.bytes.data() + before;
   for (size_t i = 0; i < count; ++i) {
     const std::byte* at = bytes.data() + i * record;
-    const auto label = static_cast<int32_t>(at[layout.label_bytes - 1]);
+    const auto label = static_cast<int32_t>(at[layout.label_at]);
     if (label >= layout.classes) {
       fail(ErrorKind::kData, "{}: label {} in record {} is not in 0 ... {}", path, label, i,
            layout.classes - 1);
@@ -60,21 +47,29 @@ void append(const std::string& path, const Layout& layout, Split& split) {
   }
 }
 
-std::vector<std::string> class_names(const std::string& path, int64_t classes) {
+std::vector<std::string> class_names(const Folder& folder, const CifarLayout& layout) {
   std::vector<std::string> names;
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) names.push_back(line);
+  if (folder.has(layout.names_file)) {
+    const std::vector<std::byte> bytes = folder.read(layout.names_file);
+    std::string name;
+    for (const std::byte byte : bytes) {
+      const char c = static_cast<char>(byte);
+      if (c != '\n' && c != '\r') name += c;
+      if (c == '\n' && !name.empty()) names.push_back(std::exchange(name, ""));
+    }
+    if (!name.empty()) names.push_back(name);
   }
-  if (names.empty()) return numbered_names(classes);
-  if (static_cast<int64_t>(names.size()) != classes) {
-    fail(ErrorKind::kData, "{}: {} class names, wanted {}", path, names.size(), classes);
+  if (names.empty()) return numbered_names(layout.classes);
+  if (static_cast<int64_t>(names.size()) != layout.classes) {
+    fail(ErrorKind::kData, "{}: {} class names, wanted {}", folder.place_of(layout.names_file),
+         names.size(), layout.classes);
   }
   return names;
 }
 
-SourceData read_cifar(const std::string& folder, const Files& files, const Layout& layout,
+}  // namespace
+
+SourceData read_cifar(const Folder& folder, const CifarFiles& files, const CifarLayout& layout,
                       const ProgressFunction& progress) {
   SourceData data;
   std::vector<std::string> used;
@@ -87,7 +82,7 @@ SourceData read_cifar(const std::string& folder, const Files& files, const Layou
     split.y.dtype = Dtype::kInt32;
     for (const std::string& file : names) {
       progress({"reading", done++, total});
-      append(folder + "/" + file, layout, split);
+      append(folder.place_of(file), folder.read(file), layout, split);
       used.push_back(file);
     }
     const auto rows = static_cast<int64_t>(split.y.bytes.size() / sizeof(int32_t));
@@ -95,51 +90,28 @@ SourceData read_cifar(const std::string& folder, const Files& files, const Layou
                      static_cast<int64_t>(kChannels)};
     split.y.shape = {rows};
   }
-  data.class_names = class_names(folder + "/" + layout.names_file, layout.classes);
-  data.sha256 = sha256_of_files(folder, used);
+  data.class_names = class_names(folder, layout);
+  data.sha256 = folder.sha256(used);
   return data;
 }
 
-std::string folder_of(const std::string& path, const Layout& layout) {
-  if (!std::filesystem::is_directory(path)) {
-    fail(ErrorKind::kData, "{}: is no folder (unpack the archive first, then give its folder)",
-         path);
-  }
-  const std::string inner = path + "/" + layout.inner_folder;
-  return std::filesystem::is_directory(inner) ? inner : path;
-}
-
-}  // namespace
-
 SourceData read_cifar10_source(const PrepareOptions& options, const ProgressFunction& progress) {
-  const std::string folder = folder_of(options.path, kCifar10);
-  Files files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
+  constexpr CifarLayout kLayout = {1, 0, 10, "batches.meta.txt"};
+  const Folder folder(options.path, "cifar-10-batches-bin");
+  CifarFiles files;
+  for (const std::string& name : folder.names()) {
     if (name.starts_with("data_batch_") && name.ends_with(".bin")) files["train"].push_back(name);
     if (name == "test_batch.bin") files["test"].push_back(name);
   }
   if (files.empty()) {
-    fail(ErrorKind::kData, "{}: no data_batch_1.bin or test_batch.bin here", folder);
+    fail(ErrorKind::kData, "{}: no data_batch_1.bin or test_batch.bin here", folder.path());
   }
-  std::sort(files["train"].begin(), files["train"].end());
-  SourceData data = read_cifar(folder, files, kCifar10, progress);
+  SourceData data = read_cifar(folder, files, kLayout, progress);
   if (files["train"].size() != 5 || files["test"].empty()) {
     data.notes.push_back(fmt::format("{} of 5 training batches and {} test batch",
                                      files["train"].size(), files["test"].empty() ? "no" : "the"));
   }
   return data;
-}
-
-SourceData read_cifar100_source(const PrepareOptions& options, const ProgressFunction& progress) {
-  const std::string folder = folder_of(options.path, kCifar100);
-  Files files;
-  for (const char* split : {"train", "test"}) {
-    const std::string name = fmt::format("{}.bin", split);
-    if (std::filesystem::exists(folder + "/" + name)) files[split] = {name};
-  }
-  if (files.empty()) fail(ErrorKind::kData, "{}: no train.bin or test.bin here", folder);
-  return read_cifar(folder, files, kCifar100, progress);
 }
 
 }  // namespace mica::data

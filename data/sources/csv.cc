@@ -250,4 +250,11 @@ SourceData read_csv_source(const PrepareOptions& options, const ProgressFunction
   return data;
 }
 
+SourceData read_california_housing_source(const PrepareOptions& options,
+                                          const ProgressFunction& progress) {
+  PrepareOptions housing = options;
+  if (housing.target.empty()) housing.target = {"median_house_value"};
+  return read_csv_source(housing, progress);
+}
+
 }  // namespace mica::data

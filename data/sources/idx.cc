@@ -15,6 +15,9 @@ namespace {
 
 constexpr int kUnsignedByte = 0x08;
 constexpr int64_t kDigits = 10;
+// https://github.com/zalandoresearch/fashion-mnist#labels
+constexpr const char* kClothes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                    "Sandal",      "Shirt",   "Sneaker",  "Bag",   "Ankle boot"};
 
 struct Idx {
   Shape shape;
@@ -146,6 +149,15 @@ SourceData read_idx_source(const PrepareOptions& options, const ProgressFunction
   }
   data.class_names = numbered_names(classes);
   data.sha256 = sha256_of_files(folder, used);
+  return data;
+}
+
+SourceData read_fashion_mnist_source(const PrepareOptions& options,
+                                     const ProgressFunction& progress) {
+  SourceData data = read_idx_source(options, progress);
+  if (data.class_names.size() == std::size(kClothes)) {
+    data.class_names.assign(std::begin(kClothes), std::end(kClothes));
+  }
   return data;
 }
 

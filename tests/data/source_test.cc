@@ -153,6 +153,60 @@ TEST_F(CifarSource, KeepsTheFineLabelsOfCifar100) {
   const auto dataset = prepared(options("cifar100"));
   EXPECT_EQ(dataset->split("train").y.as<int32_t>()[0], 99);
   EXPECT_EQ(dataset->info().classes(), 100);
+  PrepareOptions coarse = prepare_options("cifar100", folder_.path(), out_folder_ / "coarse.h5");
+  coarse.labels = "coarse";
+  EXPECT_EQ(prepared(coarse)->split("train").y.as<int32_t>()[0], 7);
+  EXPECT_EQ(prepared(coarse)->info().classes(), 20);
+  write_file(folder_ / "coarse_label_names.txt", "fish\n");
+  expect_error(ErrorKind::kData, {"coarse_label_names.txt: 1 class names, wanted 20"},
+               [&] { prepare(coarse); });
+}
+
+/// A member of a tar archive: header and padded content.
+std::string tar_member(const std::string& name, const std::string& content, char type = '0') {
+  std::string header(512, '\0');
+  header.replace(0, name.size(), name);
+  const auto octal = [&](size_t at, int width, uint64_t value) {
+    header.replace(at, static_cast<size_t>(width), fmt::format("{:0{}o}", value, width));
+  };
+  octal(124, 11, content.size());
+  header[156] = type;
+  header.replace(257, 5, "ustar");
+  header.replace(148, 8, std::string(8, ' '));
+  uint64_t sum = 0;
+  for (const char c : header) sum += static_cast<unsigned char>(c);
+  octal(148, 6, sum);
+  header[154] = '\0';
+  return header + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+TEST_F(CifarSource, ReadsArchivesAsTheyAreDownloaded) {
+  const std::string record = std::string(1, '\3') + std::string(3072, 'x');
+  const std::string test = std::string(1, '\4') + std::string(3072, 'y');
+  const std::string tar = tar_member("cifar-10-batches-bin/", "", '5') +
+                          tar_member("./cifar-10-batches-bin/test_batch.bin", test) +
+                          tar_member("cifar-10-batches-bin/data_batch_1.bin", record) +
+                          std::string(1024, '\0');
+  const std::string path = out_folder_ / "cifar.tar";
+  write_file(path, tar);
+  const auto packed = prepared(prepare_options("cifar10", path, out_folder_ / "a.h5"));
+  EXPECT_EQ(packed->split("test").y.as<int32_t>()[0], 4);
+  write_file(folder_ / "data_batch_1.bin", record);
+  write_file(folder_ / "test_batch.bin", test);
+  const auto unpacked = prepared(options("cifar10"));
+  EXPECT_EQ(packed->fingerprint(), unpacked->fingerprint());
+
+  const PrepareOptions bad = prepare_options("cifar10", path, out_folder_ / "bad.h5");
+  write_file(path, tar.substr(0, 3000));
+  expect_bad_data(bad, {"cifar.tar: cut off in its member cifar-10-batches-bin/test_batch.bin"});
+  std::string damaged = tar;
+  damaged[512] ^= 1;
+  write_file(path, damaged);
+  expect_bad_data(bad, {"damaged tar archive at byte 512"});
+  write_file(path, "no archive");
+  expect_bad_data(bad, {"neither a folder nor a tar archive"});
+  write_file(path, tar_member("other", "x"));
+  expect_bad_data(bad, {"no data_batch_1.bin or test_batch.bin here"});
 }
 
 TEST_F(CifarSource, ReadsTheRealOne) {

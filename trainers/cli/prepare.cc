@@ -63,6 +63,18 @@ nlohmann::ordered_json to_json(const data::PrepareSummary& summary) {
   return json;
 }
 
+std::string progress_text(const data::PrepareProgress& p) {
+  if (p.total == 0) return p.done == 0 ? p.stage : fmt::format("{} {}", p.stage, p.done);
+  const auto done = static_cast<double>(p.done), total = static_cast<double>(p.total);
+  std::string text = fmt::format("{} {:.0f}%", p.stage, 100 * done / total);
+  if (p.bytes_per_second > 0) {
+    text += fmt::format("  {:.1f} of {:.1f} MB  {:.1f} MB/s  {} left", done / 1e6, total / 1e6,
+                        p.bytes_per_second / 1e6,
+                        Progress::duration((total - done) / p.bytes_per_second));
+  }
+  return text;
+}
+
 int prepare_data(const PrepareArguments& arguments) {
   std::vector<std::string> names;
   for (const auto& [name, doc] : data::source_names()) names.push_back(name);
@@ -72,18 +84,23 @@ int prepare_data(const PrepareArguments& arguments) {
   }
   Progress progress(stderr, arguments.quiet ? Progress::Mode::kNone : Progress::detect(stderr));
   const data::PrepareSummary summary =
-      data::prepare(arguments.options, [&](const data::PrepareProgress& p) {
-        const double share =
-            p.total > 0 ? 100.0 * static_cast<double>(p.done) / static_cast<double>(p.total) : 0.0;
-        progress.status(p.total > 0 ? fmt::format("{} {:.0f}%", p.stage, share)
-                                    : fmt::format("{} {}", p.stage, p.done));
-      });
+      data::prepare(arguments.options,
+                    [&](const data::PrepareProgress& p) { progress.status(progress_text(p)); });
   progress.clear();
   if (arguments.json)
     fmt::print("{}\n", to_json(summary).dump());
   else
     print_summary(summary);
   return 0;
+}
+
+void add_fetch_options(CLI::App& verb, data::PrepareOptions& options) {
+  verb.add_flag("--offline", options.offline, "Fetch nothing: only what is on this machine");
+  verb.add_option("--mirror", options.mirror, "Fetch URL/FILE before the usual mirrors are tried")
+      ->type_name("URL");
+  verb.add_option("--cache", options.cache,
+                  "Keeps what was fetched (default: $MICA_CACHE or ~/.cache/mica)")
+      ->type_name("FOLDER");
 }
 
 void add_source_options(CLI::App& verb, data::PrepareOptions& options) {
@@ -107,6 +124,8 @@ void add_source_options(CLI::App& verb, data::PrepareOptions& options) {
   verb.add_option("--encode", options.encode, "csv: categories as one_hot or codes")
       ->check(CLI::IsMember({"one_hot", "codes"}));
   verb.add_option("--channels", options.channels, "images: 1, 3, 4, or 0 for as they are");
+  verb.add_option("--labels", options.labels, "cifar100: fine (100 classes) or coarse (20)")
+      ->check(CLI::IsMember({"fine", "coarse"}));
   verb.add_option("--layout", options.layout, "npz, npy, hdf5: auto, nhwc or nchw")
       ->check(CLI::IsMember({"auto", "nhwc", "nchw"}));
 }
@@ -121,12 +140,13 @@ void add_prepare(CLI::App& app, Action& action) {
   for (const auto& [name, doc] : data::source_names())
     sources += fmt::format("\n{}: {}", name, doc);
   verb->add_option("kind", arguments->options.source, sources)->required()->type_name("SOURCE");
-  verb->add_option("--source", arguments->options.path, "File or folder to read")
-      ->required()
+  verb->add_option("--source", arguments->options.path,
+                   "File or folder to read; without it, known data sets are fetched")
       ->type_name("PATH");
   verb->add_option("-o,--out", arguments->options.out, "Prepared file to write")
       ->required()
       ->type_name("FILE");
+  add_fetch_options(*verb, arguments->options);
   add_source_options(*verb, arguments->options);
   verb->add_flag("--json", arguments->json, "The summary as one JSON object");
   verb->add_flag("-q,--quiet", arguments->quiet, "No progress");
