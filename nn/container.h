@@ -1,14 +1,17 @@
-// Layers one after another, and the layer that makes rows of images.
+// Layers one after another, side by side, and around a shortcut.
 //
 //   nn::Sequential model(nn::Flatten(), nn::Linear(784, 256), nn::Relu(), nn::Linear(256, 10));
 //   model.add(std::make_shared<nn::LogSoftmax>());
 //   model.named_parameters();               // "1.weight", "1.bias", "3.weight", ...
+//   model.add(std::make_shared<nn::Residual>(body));                  // x + body(x)
+//   model.add(std::make_shared<nn::Concatenation>(branches), "mixed");   // "mixed.0.weight", ...
 //
-// Copies of a Sequential share its layers.
+// Copies of a container share its layers.
 #pragma once
 
 #include <concepts>
 
+#include "core/base/settings.h"
 #include "nn/module.h"
 
 namespace mica::nn {
@@ -21,7 +24,8 @@ class Sequential : public Module {
     requires(sizeof...(Layers) > 0)
   explicit Sequential(Layers... layers) : layers_{std::make_shared<Layers>(std::move(layers))...} {}
 
-  void add(ModulePointer layer) { layers_.push_back(std::move(layer)); }
+  /// `name` is the layer's part of its parameters' names; by default its position.
+  void add(ModulePointer layer, std::string name = "");
   const std::vector<ModulePointer>& layers() const { return layers_; }
 
   Array forward(const Array& x) override;
@@ -33,6 +37,49 @@ class Sequential : public Module {
 
  private:
   std::vector<ModulePointer> layers_;
+  std::vector<std::string> names_;  // shorter than layers_, or empty where the position is the name
+};
+
+/// He et al. 2016: body(x) + shortcut(x), or body(x) + x without a shortcut. Both must give the
+/// same shape.
+class Residual : public ModuleWith<Residual> {
+ public:
+  explicit Residual(ModulePointer body, ModulePointer shortcut = nullptr)
+      : body(std::move(body)), shortcut(std::move(shortcut)) {}
+  ModulePointer body, shortcut;
+  FIELDS(Residual, body, shortcut)
+  Array forward(const Array& x) override;
+  Shape output_shape(const Shape& input) const override;
+  double flops(const Shape& input) const override;
+};
+
+/// The results of all branches for the same input, joined along the last axis (channels). Their
+/// other axes must agree.
+class Concatenation : public ModuleWith<Concatenation> {
+ public:
+  explicit Concatenation(std::vector<ModulePointer> branches);
+  std::vector<ModulePointer> branches;
+  FIELDS(Concatenation, branches)
+  Array forward(const Array& x) override;
+  Shape output_shape(const Shape& input) const override;
+  double flops(const Shape& input) const override;
+};
+
+struct ReshapeConfig {
+  std::vector<int64_t> shape;
+  FIELDS(ReshapeConfig, shape)
+  static constexpr FieldInfo kFieldInfo[] = {
+      {"of an example, as [7, 7, 32]; one -1 stands for what is left", -1}};
+};
+
+/// (batch, ...) -> (batch, shape...), in row-major order.
+class Reshape : public ModuleWith<Reshape> {
+ public:
+  explicit Reshape(const ReshapeConfig& config);
+  ReshapeConfig config;
+  FIELDS(Reshape, config)
+  Array forward(const Array& x) override;
+  Shape output_shape(const Shape& input) const override;
 };
 
 struct FlattenConfig {

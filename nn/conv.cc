@@ -1,6 +1,7 @@
 #include "nn/conv.h"
 
 #include "core/base/error.h"
+#include "core/ops/conv_nd.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/random.h"
 #include "nn/init.h"
@@ -102,6 +103,60 @@ Shape Conv2d::output_shape(const Shape& input) const {
 double Conv2d::flops(const Shape& input) const {
   const double window = static_cast<double>(weight.size() / config.out);
   return 2.0 * static_cast<double>(size_of(output_shape(input))) * window;
+}
+
+ConvTranspose2d::ConvTranspose2d(int64_t in, const ConvTranspose2dConfig& config, const Array& key)
+    : in(in), config(config) {
+  check_settings(config, "conv_transpose2d");
+  const auto [out, kernel, stride, padding, output_padding, groups, with_bias] = config.fields();
+  if (in < 1) fail("[conv_transpose2d] in must be at least 1, got {}", in);
+  if (in % groups != 0 || out % groups != 0) {
+    fail("[conv_transpose2d] {} channels in and {} out do not divide into {} groups", in, out,
+         groups);
+  }
+  for (size_t axis = 0; axis < 2; ++axis) {
+    if (output_padding[axis] < stride[axis]) continue;
+    fail("[conv_transpose2d] output_padding {} must be less than stride {}", output_padding[axis],
+         stride[axis]);
+  }
+  const auto [weight_key, bias_key] = random::split(key.defined() ? key : random::next_key());
+  const int64_t fan_in = kernel[0] * kernel[1] * (out / groups);  // as PyTorch counts
+  weight = init::fan_in_uniform({in, kernel[0], kernel[1], out / groups}, fan_in, weight_key);
+  if (with_bias) bias = init::fan_in_uniform({out}, fan_in, bias_key);
+}
+
+ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dConfig& config, const Shape& input,
+                                 const Array& key)
+    : ConvTranspose2d(channels_of(input, "conv_transpose2d"), config, key) {}
+
+Array ConvTranspose2d::forward(const Array& x) {
+  output_shape(x.shape());  // checks
+  const Conv2dOptions options{
+      .stride = config.stride, .padding = config.padding, .groups = config.groups};
+  const Array y =
+      conv_transpose2d(for_product(x), for_product(weight), options, config.output_padding);
+  return bias.defined() ? y + for_product(bias) : y;
+}
+
+Shape ConvTranspose2d::output_shape(const Shape& input) const {
+  check_image(input, "conv_transpose2d");
+  if (input.back() != in) {
+    fail("[conv_transpose2d] got input of shape {}, want {} channels", mica::to_string(input), in);
+  }
+  Shape shape = input;
+  for (size_t axis = 0; axis < 2; ++axis) {
+    shape[axis + 1] = (input[axis + 1] - 1) * config.stride[axis] - 2 * config.padding[axis] +
+                      config.kernel[axis] + config.output_padding[axis];
+    if (shape[axis + 1] > 0) continue;
+    fail("[conv_transpose2d] got input of shape {}, of which padding {} leaves nothing",
+         mica::to_string(input), config.padding[axis]);
+  }
+  shape.back() = config.out;
+  return shape;
+}
+
+double ConvTranspose2d::flops(const Shape& input) const {
+  return 2.0 * static_cast<double>(size_of(input)) * static_cast<double>(weight.size() / in);
 }
 
 MaxPool2d::MaxPool2d(const Pool2dConfig& config) : options(options_of(config, "max_pool2d")) {}

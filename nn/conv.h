@@ -51,6 +51,43 @@ class Conv2d : public ModuleWith<Conv2d> {
   double flops(const Shape& input) const override;
 };
 
+struct ConvTranspose2dConfig {
+  int64_t out = 0;
+  Pair kernel = {2, 2};
+  Pair stride = {2, 2};
+  Pair padding = {0, 0};
+  Pair output_padding = {0, 0};
+  int64_t groups = 1;
+  bool bias = true;
+  FIELDS(ConvTranspose2dConfig, out, kernel, stride, padding, output_padding, groups, bias)
+  static constexpr FieldInfo kFieldInfo[] = {
+      {"channels out", 1},
+      {"height and width of the window", 1},
+      {"how many times as high and wide the result becomes", 1},
+      {"cut off on both sides of height and width", 0},
+      {"added at the ends of height and width; less than the stride", 0},
+      {"channels are split into so many independent convolutions", 1},
+      {"add a trained bias"}};
+};
+
+/// The transpose of a convolution (Dumoulin & Visin 2016): (N, H, W, C) -> (N, H', W', out),
+/// H' = (H - 1) stride - 2 padding + kernel + output_padding.
+class ConvTranspose2d : public ModuleWith<ConvTranspose2d> {
+ public:
+  ConvTranspose2d(int64_t in, const ConvTranspose2dConfig& config, const Array& key = {});
+  ConvTranspose2d(const ConvTranspose2dConfig& config, const Shape& input, const Array& key);
+
+  int64_t in;
+  ConvTranspose2dConfig config;
+  Array weight;  // (in, kernel height, kernel width, out / groups)
+  Array bias;    // (out,), undefined without bias
+  FIELDS(ConvTranspose2d, in, config, weight, bias)
+
+  Array forward(const Array& x) override;
+  Shape output_shape(const Shape& input) const override;
+  double flops(const Shape& input) const override;
+};
+
 struct Pool2dConfig {
   Pair kernel = {2, 2};
   Pair stride = {0, 0};

@@ -6,6 +6,7 @@
 #include "core/ops/norm.h"
 #include "core/ops/random.h"
 #include "core/ops/reduce.h"
+#include "core/ops/view.h"
 #include "core/transform/grad.h"
 #include "nn/precision.h"
 
@@ -106,6 +107,38 @@ Shape RmsNorm::output_shape(const Shape& input) const {
 }
 
 double RmsNorm::flops(const Shape& input) const { return static_cast<double>(size_of(input)); }
+
+GroupNorm::GroupNorm(int64_t channels, const GroupNormConfig& config)
+    : channels(channels), config(config) {
+  check_settings(config, "group_norm");
+  if (channels % config.groups != 0) {
+    fail("[group_norm] {} channels do not divide into {} groups", channels, config.groups);
+  }
+  if (!config.affine) return;
+  weight = ones({channels});
+  bias = zeros({channels});
+}
+
+GroupNorm::GroupNorm(const GroupNormConfig& config, const Shape& input, const Array&)
+    : GroupNorm(last_axis(input, "group_norm"), config) {}
+
+Array GroupNorm::forward(const Array& input) {
+  output_shape(input.shape());  // checks
+  const Array x = for_statistics(input);
+  const Array grouped = reshape(x, {x.dim(0), -1, config.groups, channels / config.groups});
+  const Array centred = grouped - mean(grouped, {1, 3}, true);
+  const Array variance = mean(square(centred), {1, 3}, true);
+  const Array y = reshape(centred * rsqrt(variance + config.eps), x.shape());
+  return weight.defined() ? y * weight + bias : y;
+}
+
+Shape GroupNorm::output_shape(const Shape& input) const {
+  if (input.size() < 2) last_axis(input, "group_norm");
+  check_last_axis(input, channels, "group_norm");
+  return input;
+}
+
+double GroupNorm::flops(const Shape& input) const { return static_cast<double>(size_of(input)); }
 
 Array dropout(const Array& x, double p, const Array& key) {
   if (p <= 0) return x;

@@ -90,6 +90,33 @@ class RmsNorm : public ModuleWith<RmsNorm> {
   double flops(const Shape& input) const override;
 };
 
+struct GroupNormConfig {
+  int64_t groups = 0;
+  double eps = 1e-5;
+  bool affine = true;
+  FIELDS(GroupNormConfig, groups, eps, affine)
+  static constexpr FieldInfo kFieldInfo[] = {{"into which the channels are cut", 1},
+                                             {"added to the variance", 0},
+                                             {"train a scale and a shift for each channel"}};
+};
+
+/// Wu & He 2018: each example and group of channels by its own mean and variance. The input is
+/// (batch, ..., channels).
+class GroupNorm : public ModuleWith<GroupNorm> {
+ public:
+  GroupNorm(int64_t channels, const GroupNormConfig& config);
+  GroupNorm(const GroupNormConfig& config, const Shape& input, const Array& key);
+
+  int64_t channels;
+  GroupNormConfig config;
+  Array weight, bias;  // (channels,), undefined unless affine
+  FIELDS(GroupNorm, channels, config, weight, bias)
+
+  Array forward(const Array& x) override;
+  Shape output_shape(const Shape& input) const override;
+  double flops(const Shape& input) const override;
+};
+
 struct DropoutConfig {
   double p = 0.5;
   FIELDS(DropoutConfig, p)

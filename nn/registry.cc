@@ -1,5 +1,6 @@
 #include "nn/registry.h"
 
+#include "core/base/error.h"
 #include "core/ops/elementwise.h"
 #include "core/ops/softmax.h"
 #include "nn/activations.h"
@@ -7,28 +8,10 @@
 #include "nn/conv.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
+#include "nn/resize.h"
 
 namespace mica::nn {
 namespace {
-
-template <class Layer, class Config>
-class ModuleConfigOf final : public ModuleConfig {
- public:
-  std::vector<Setting> settings() override { return settings_of(config_); }
-  ModulePointer build(const Shape& input, const Array& key) const override {
-    ModulePointer layer;
-    if constexpr (std::is_constructible_v<Layer, const Config&, const Shape&, const Array&>) {
-      layer = std::make_shared<Layer>(config_, input, key);
-    } else {
-      layer = std::make_shared<Layer>(config_);
-    }
-    layer->output_shape(input);  // throws for an input that does not fit
-    return layer;
-  }
-
- private:
-  Config config_;
-};
 
 template <class Options, Array (*kFunction)(const Array&, const Array&, const Options&),
           TargetKind kTarget, Array (*kMeaning)(const Array&)>
@@ -59,13 +42,11 @@ std::unique_ptr<Interface> make() {
   return std::make_unique<Implementation>();
 }
 
-constexpr ModuleRow kModules[] = {
-#define LAYER(name, Type, Config, doc) \
-  {#name, doc, make<ModuleConfig, ModuleConfigOf<Type, Config>>},
+constexpr ModuleRow kOwnModules[] = {
+#define LAYER(name, Type, Config, doc) {#name, doc, make_module_config<Type, Config>},
 #include "nn/modules.def"
 #undef LAYER
-#define ACTIVATION(name, Type, doc) \
-  {#name, doc, make<ModuleConfig, ModuleConfigOf<Type, Type##Config>>},
+#define ACTIVATION(name, Type, doc) {#name, doc, make_module_config<Type, Type##Config>},
 #define ACTIVATION_WITH(name, Type, FieldType, field, initial, value, doc) \
   ACTIVATION(name, Type, doc)
 #include "nn/activations.def"
@@ -85,9 +66,20 @@ constexpr LossRow kLosses[] = {
 #undef LOSS
 };
 
+std::vector<ModuleRow>& modules() {
+  static std::vector<ModuleRow> rows(std::begin(kOwnModules), std::end(kOwnModules));
+  return rows;
+}
+
 }  // namespace
 
-std::span<const ModuleRow> module_rows() { return kModules; }
+std::span<const ModuleRow> module_rows() { return modules(); }
+
+void register_module(const ModuleRow& row) {
+  if (find_row(module_rows(), row.name)) fail("there is a layer '{}' already", row.name);
+  modules().push_back(row);
+}
+
 std::span<const LossRow> loss_rows() { return kLosses; }
 
 }  // namespace mica::nn

@@ -28,7 +28,15 @@ class ModuleConfig {
   virtual ModulePointer build(const Shape& input, const Array& key) const = 0;
 };
 using ModuleRow = Row<ModuleConfig>;
+/// The layers of modules.def and activations.def, then those that were registered.
 std::span<const ModuleRow> module_rows();
+
+/// Makes a layer of a program's own known to its configs; call it before any config is read, as in
+/// docs/adding_a_layer.md. `name` and `doc` must be string literals. Throws Error for a name that
+/// is taken. Layer and Config are as for a row of modules.def.
+template <class Layer, class Config>
+void register_layer(std::string_view name, std::string_view doc);
+void register_module(const ModuleRow& row);
 
 /// A loss with its settings.
 class Loss {
@@ -51,5 +59,34 @@ class Loss {
 using LossRow = Row<Loss>;
 /// Every loss, in the order of losses.def.
 std::span<const LossRow> loss_rows();
+
+template <class Layer, class Config>
+class ModuleConfigOf final : public ModuleConfig {
+ public:
+  std::vector<Setting> settings() override { return settings_of(config_); }
+  ModulePointer build(const Shape& input, const Array& key) const override {
+    ModulePointer layer;
+    if constexpr (std::is_constructible_v<Layer, const Config&, const Shape&, const Array&>) {
+      layer = std::make_shared<Layer>(config_, input, key);
+    } else {
+      layer = std::make_shared<Layer>(config_);
+    }
+    layer->output_shape(input);  // throws for an input that does not fit
+    return layer;
+  }
+
+ private:
+  Config config_;
+};
+
+template <class Layer, class Config>
+std::unique_ptr<ModuleConfig> make_module_config() {
+  return std::make_unique<ModuleConfigOf<Layer, Config>>();
+}
+
+template <class Layer, class Config>
+void register_layer(std::string_view name, std::string_view doc) {
+  register_module({name, doc, make_module_config<Layer, Config>});
+}
 
 }  // namespace mica::nn

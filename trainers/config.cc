@@ -38,7 +38,8 @@ class ConfigReader {
               {"precision", &config_.precision, {.choices = "float32|bf16"}}});
     check_name();
     read_data(value_or_nothing(top.find("data"), root_.at));
-    if (const Value* model = required(top, "model")) config_.model = read_model(*model, errors_);
+    if (const Value* model = required(top, "model"))
+      config_.model = read_model(*model, top.find("blocks"), errors_);
     if (const Value* loss = required(top, "loss")) read_loss(*loss);
     if (const Value* optimizer = required(top, "optimizer")) read_optimizer(*optimizer);
     read_train(value_or_nothing(top.find("train"), root_.at));

@@ -2,67 +2,247 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/base/error.h"
-#include "core/ops/random.h"
 
 namespace mica::trainers {
 namespace {
 
-// Names that a repeat block defines, innermost last.
-using Substitutions = std::vector<const Entry*>;
+// Names that stand for values, innermost last.
+using Substitutions = std::vector<Entry>;
 
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxLayers = 100'000;
+constexpr std::string_view kProjection = "projection";
 
-// `value` with every scalar "$name" replaced.
-Value substitute(Value value, const Substitutions& names, Diagnostics& errors) {
-  for (Value& item : value.items) item = substitute(std::move(item), names, errors);
-  for (Entry& entry : value.entries) {
-    entry.value = substitute(std::move(entry.value), names, errors);
+void collect_names(const Value& value, std::vector<std::string>& names) {
+  for (const Value& item : value.items) collect_names(item, names);
+  for (const Entry& entry : value.entries) collect_names(entry.value, names);
+  if (value.is_scalar() && !value.quoted && value.text.starts_with('$')) {
+    names.push_back(value.text.substr(1));
   }
-  if (!value.is_scalar() || value.quoted || !value.text.starts_with('$')) return value;
-  const std::string name = value.text.substr(1);
-  std::vector<std::string> known;
-  for (auto it = names.rbegin(); it != names.rend(); ++it) {
-    if ((*it)->key == name) return (*it)->value;
-    known.push_back((*it)->key);
-  }
-  errors.add(value.at, fmt::format("unknown name '${}'{}", name, suggestion(name, known)));
-  return {};
 }
 
-class Expander {
- public:
-  explicit Expander(Diagnostics& errors) : errors_(errors) {}
+bool contains(const std::vector<std::string>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
 
-  void expand(const Value& list, const Substitutions& names, int depth) {
+// A key of `blocks:`.
+struct Block {
+  const Value* layers = nullptr;
+  const Value* defaults = nullptr;
+};
+
+class ModelReader {
+ public:
+  ModelReader(const Value* blocks, Diagnostics& errors) : blocks_(blocks), errors_(errors) {
+    if (blocks) check_blocks();
+  }
+
+  Model read(const Value& list, const Substitutions& names, int depth) {
+    Model model;
+    read_into(list, names, depth, model);
+    check_names(model);
+    return model;
+  }
+
+ private:
+  void check_blocks() {
+    if (!blocks_->is_map()) {
+      errors_.add(blocks_->at, fmt::format("'blocks' must be a section of 'name: [layers]', got {}",
+                                           blocks_->describe()));
+      blocks_ = nullptr;
+      return;
+    }
+    for (const Entry& entry : blocks_->entries) {
+      const bool taken = find_row(nn::module_rows(), entry.key) || is_reserved(entry.key);
+      if (taken) errors_.add(entry.at, fmt::format("'{}' is the name of a layer", entry.key));
+      if (!block_of(entry.value).layers) {
+        errors_.add(entry.at, fmt::format("block '{}' must be a list of layers, or {{layers: "
+                                          "[...], defaults: {{name: value}}}}",
+                                          entry.key));
+      }
+    }
+  }
+
+  static bool is_reserved(std::string_view key) {
+    return key == "repeat" || key == "residual" || key == "concat" || key == "layers" ||
+           key == "name";
+  }
+
+  static Block block_of(const Value& value) {
+    if (value.is_list()) return {&value, nullptr};
+    const Value* layers = value.find("layers");
+    return {layers && layers->is_list() ? layers : nullptr, value.find("defaults")};
+  }
+
+  void read_into(const Value& list, const Substitutions& names, int depth, Model& model) {
     if (depth > kMaxDepth) {
-      errors_.add(list.at, fmt::format("blocks are nested more than {} deep", kMaxDepth));
+      if (!too_deep_) {
+        errors_.add(list.at, fmt::format("blocks are nested more than {} deep", kMaxDepth));
+      }
+      too_deep_ = true;
+      return;
+    }
+    if (!list.is_list()) {
+      errors_.add(list.at, fmt::format("expected a list of layers, got {}", list.describe()));
       return;
     }
     for (const Value& item : list.items) {
-      if (layers.size() > kMaxLayers) return;
-      if (item.find("repeat"))
-        expand_block(item, names, depth);
-      else
-        add_layer(item, names);
-    }
-    if (layers.size() > kMaxLayers) {
-      errors_.add(list.at, fmt::format("more than {} layers", kMaxLayers));
+      if (count_ > kMaxLayers || too_deep_) return;
+      read_item(item, names, depth, model);
     }
   }
 
-  std::vector<Value> layers;
+  void read_item(const Value& item, const Substitutions& names, int depth, Model& model) {
+    if (item.find("repeat")) return read_repeat(item, names, depth, model);
+    Layer layer;
+    Value value = item;
+    if (const Value* name = item.find("name")) {
+      layer.name = read_name(*name, names);
+      std::erase_if(value.entries, [](const Entry& entry) { return entry.key == "name"; });
+    }
+    layer.typed = read_typed(value, "a layer", errors_);
+    if (layer.typed.type.empty() || !count_layer(layer)) return;
+    if (const Value* block = blocks_ ? blocks_->find(layer.typed.type) : nullptr) {
+      return read_block(*block, std::move(layer), names, depth, model);
+    }
+    if (layer.typed.type == "layers") {
+      layer.kind = Layer::Kind::kGroup;
+      layer.parts.push_back(read(layer.typed.settings, names, depth + 1));
+    } else if (layer.typed.type == "residual") {
+      read_residual(layer, names, depth);
+    } else if (layer.typed.type == "concat") {
+      read_concat(layer, names, depth);
+    } else if (!read_layer(layer, names)) {
+      return;
+    }
+    model.push_back(std::move(layer));
+  }
 
- private:
-  void add_layer(const Value& item, const Substitutions& names) {
+  bool count_layer(const Layer& layer) {
+    if (++count_ <= kMaxLayers) return true;
+    errors_.add(layer.typed.at, fmt::format("more than {} layers", kMaxLayers));
+    return false;
+  }
+
+  bool read_layer(Layer& layer, const Substitutions& names) {
     const size_t before = errors_.count();
-    Value layer = substitute(item, names, errors_);
+    layer.typed.settings = substitute(layer.typed.settings, names);
     // A layer without its value would only bring more errors.
-    if (errors_.count() == before) layers.push_back(std::move(layer));
+    if (errors_.count() != before) return false;
+    const nn::ModuleRow* row = nullptr;
+    if (find_row(nn::module_rows(), layer.typed.type) || !blocks_) {
+      row = find_typed(layer.typed, nn::module_rows(), "layer", errors_);
+    } else {
+      std::vector<std::string> known;
+      for (const nn::ModuleRow& each : nn::module_rows()) known.emplace_back(each.name);
+      for (const Entry& entry : blocks_->entries) known.push_back(entry.key);
+      errors_.add(layer.typed.at, fmt::format("unknown layer '{}'{}", layer.typed.type,
+                                              suggestion(layer.typed.type, known)));
+    }
+    if (!row) return false;
+    layer.config = row->make();
+    read_typed_settings(layer.typed, layer.config->settings(), errors_);
+    return true;
   }
 
-  void expand_block(const Value& block, const Substitutions& names, int depth) {
+  // The layers of a block, which sees its own values only.
+  void read_block(const Value& definition, Layer use, const Substitutions& names, int depth,
+                  Model& model) {
+    const Block block = block_of(definition);
+    if (!block.layers) return;  // said already
+    const Value values = substitute(use.typed.settings, names);
+    if (!values.is_map() && !values.is_null()) {
+      errors_.add(values.at, fmt::format("block '{}' takes {{name: value}}, got {}", use.typed.type,
+                                         values.describe()));
+      return;
+    }
+    std::vector<std::string> wanted;
+    collect_names(*block.layers, wanted);
+    for (const Entry& entry : values.entries) {
+      if (contains(wanted, entry.key)) continue;
+      errors_.add(entry.at, fmt::format("block '{}' has no '${}'{}", use.typed.type, entry.key,
+                                        suggestion(entry.key, wanted)));
+    }
+    Substitutions inner;
+    if (block.defaults) inner = block.defaults->entries;
+    inner.insert(inner.end(), values.entries.begin(), values.entries.end());
+    for (const std::string& name : wanted) {
+      const auto has_name = [&](const Entry& entry) { return entry.key == name; };
+      if (std::any_of(inner.begin(), inner.end(), has_name) || is_bound(*block.layers, name)) {
+        continue;
+      }
+      errors_.add(use.typed.at, fmt::format("block '{}' needs '{}: value'", use.typed.type, name));
+      return;
+    }
+    if (use.name.empty()) return read_into(*block.layers, inner, depth + 1, model);
+    use.kind = Layer::Kind::kGroup;
+    use.typed.type = "layers";
+    use.parts.push_back(read(*block.layers, inner, depth + 1));
+    model.push_back(std::move(use));
+  }
+
+  // Whether a repeat within the list gives the name its value.
+  static bool is_bound(const Value& value, const std::string& name) {
+    if (const Value* repeat = value.find("repeat")) {
+      for (const Value& set : repeat->items) {
+        if (set.find(name)) return true;
+      }
+    }
+    const auto in_value = [&](const Value& each) { return is_bound(each, name); };
+    return std::any_of(value.items.begin(), value.items.end(), in_value) ||
+           std::any_of(value.entries.begin(), value.entries.end(),
+                       [&](const Entry& entry) { return is_bound(entry.value, name); });
+  }
+
+  void read_residual(Layer& layer, const Substitutions& names, int depth) {
+    layer.kind = Layer::Kind::kResidual;
+    const Value& value = layer.typed.settings;
+    if (value.is_list()) {
+      layer.parts.push_back(read(value, names, depth + 1));
+      return;
+    }
+    Section section(value, "residual", errors_);
+    const Value* layers = section.find("layers");
+    const Value* shortcut = section.find("shortcut");
+    section.finish();
+    if (!layers) {
+      errors_.add(layer.typed.at,
+                  "'residual' needs a list of layers, or {layers: [...], shortcut: "
+                  "projection or [...]}");
+      return;
+    }
+    layer.parts.push_back(read(*layers, names, depth + 1));
+    if (!shortcut) return;
+    const Value resolved = shortcut->is_scalar() ? substitute(*shortcut, names) : *shortcut;
+    if (resolved.is_list()) {
+      layer.parts.push_back(read(resolved, names, depth + 1));
+    } else if (resolved.is_scalar() && resolved.text == kProjection) {
+      layer.projection = true;
+    } else if (!resolved.is_scalar() || resolved.text != "identity") {
+      errors_.add(resolved.at, fmt::format("'shortcut' must be identity, projection or a list of "
+                                           "layers, got {}",
+                                           resolved.describe()));
+    }
+  }
+
+  void read_concat(Layer& layer, const Substitutions& names, int depth) {
+    layer.kind = Layer::Kind::kConcat;
+    const Value& value = layer.typed.settings;
+    if (!value.is_list() || value.items.empty()) {
+      errors_.add(value.is_null() ? layer.typed.at : value.at,
+                  fmt::format("'concat' must be a list of branches, each a list of layers, got {}",
+                              value.is_list() ? "an empty one" : value.describe()));
+      return;
+    }
+    for (const Value& branch : value.items) {
+      layer.parts.push_back(read(branch, names, depth + 1));
+    }
+  }
+
+  void read_repeat(const Value& block, const Substitutions& names, int depth, Model& model) {
     Section section(block, "repeat", errors_);
     const Value* repeat = section.find("repeat");
     const Value* list = section.find("layers");
@@ -72,99 +252,126 @@ class Expander {
       return;
     }
     if (repeat->is_list()) {
-      for (const Value& set : repeat->items) expand_with(set, *list, names, depth);
+      for (const Value& set : repeat->items) repeat_with(set, *list, names, depth, model);
       return;
     }
     int64_t count = 0;
-    const Value counted = substitute(*repeat, names, errors_);
+    const Value counted = substitute(*repeat, names);
     const Setting setting{"repeat", &count, {.min = 0, .max = kMaxLayers}};
     Section({Value::map({{"repeat", counted, block.at}})}, "", errors_).read({setting});
-    for (int64_t i = 0; i < count && layers.size() <= kMaxLayers; ++i) {
-      expand(*list, names, depth + 1);
+    for (int64_t i = 0; i < count && count_ <= kMaxLayers; ++i) {
+      read_into(*list, names, depth + 1, model);
     }
   }
 
-  void expand_with(const Value& set, const Value& list, Substitutions names, int depth) {
+  void repeat_with(const Value& set, const Value& list, Substitutions names, int depth,
+                   Model& model) {
     if (!set.is_map()) {
       errors_.add(set.at, fmt::format("each item of 'repeat' must be {{name: value}}, got {}",
                                       set.describe()));
       return;
     }
     // Values may use the names of the blocks around.
-    Value resolved = substitute(set, names, errors_);
-    for (const Entry& entry : resolved.entries) names.push_back(&entry);
-    expand(list, names, depth + 1);
+    const Value resolved = substitute(set, names);
+    names.insert(names.end(), resolved.entries.begin(), resolved.entries.end());
+    read_into(list, names, depth + 1, model);
   }
 
+  std::string read_name(const Value& value, const Substitutions& names) {
+    const Value name = substitute(value, names);
+    const bool good = name.is_scalar() && !name.text.empty() &&
+                      name.text.find_first_of("./ *?[") == std::string::npos &&
+                      !std::all_of(name.text.begin(), name.text.end(),
+                                   [](char c) { return c >= '0' && c <= '9'; });
+    if (good) return name.text;
+    errors_.add(value.at, fmt::format("a layer's 'name' must be a word without '.' and '/', got {}",
+                                      name.describe()));
+    return "";
+  }
+
+  void check_names(const Model& model) {
+    std::vector<std::string> seen;
+    for (const Layer& layer : model) {
+      if (layer.name.empty()) continue;
+      if (contains(seen, layer.name)) {
+        errors_.add(layer.typed.at,
+                    fmt::format("two layers of one list are named '{}' (in a repeated block, give "
+                                "the name as a value: name: $name)",
+                                layer.name));
+        return;
+      }
+      seen.push_back(layer.name);
+    }
+  }
+
+  // `value` with every scalar "$name" replaced.
+  Value substitute(Value value, const Substitutions& names) {
+    for (Value& item : value.items) item = substitute(std::move(item), names);
+    for (Entry& entry : value.entries) entry.value = substitute(std::move(entry.value), names);
+    if (!value.is_scalar() || value.quoted || !value.text.starts_with('$')) return value;
+    const std::string name = value.text.substr(1);
+    std::vector<std::string> known;
+    for (auto it = names.rbegin(); it != names.rend(); ++it) {
+      if (it->key == name) return it->value;
+      known.push_back(it->key);
+    }
+    errors_.add(value.at, fmt::format("unknown name '${}'{}", name, suggestion(name, known)));
+    return {};
+  }
+
+  const Value* blocks_;
   Diagnostics& errors_;
+  size_t count_ = 0;
+  bool too_deep_ = false;
 };
+
+Value layer_value(const Layer& layer) {
+  Value content;
+  switch (layer.kind) {
+    case Layer::Kind::kLayer: content = settings_value(layer.config->settings()); break;
+    case Layer::Kind::kGroup: content = model_value(layer.parts[0]); break;
+    case Layer::Kind::kConcat: {
+      std::vector<Value> branches;
+      for (const Model& branch : layer.parts) branches.push_back(model_value(branch));
+      content = Value::list(std::move(branches));
+      break;
+    }
+    case Layer::Kind::kResidual:
+      content = model_value(layer.parts[0]);
+      if (layer.parts.size() == 1 && !layer.projection) break;
+      Value settings = Value::map({});
+      add_entry(settings, "layers", std::move(content));
+      add_entry(
+          settings, "shortcut",
+          layer.projection ? text_value(std::string(kProjection)) : model_value(layer.parts[1]));
+      content = std::move(settings);
+      break;
+  }
+  if (content.is_map() && content.entries.empty() && layer.name.empty()) {
+    return text_value(layer.typed.type);
+  }
+  Value item = Value::map({});
+  add_entry(item, layer.typed.type, std::move(content));
+  if (!layer.name.empty()) add_entry(item, "name", text_value(layer.name));
+  return item;
+}
 
 }  // namespace
 
-Model read_model(const Value& list, Diagnostics& errors) {
+Model read_model(const Value& list, const Value* blocks, Diagnostics& errors) {
+  ModelReader reader(blocks, errors);
   if (!list.is_list() || list.items.empty()) {
     errors.add(list.at, fmt::format("'model' must be a list of layers, got {}",
                                     list.is_list() ? "an empty one" : list.describe()));
     return {};
   }
-  Expander expander(errors);
-  expander.expand(list, {}, 0);
-  Model model;
-  for (const Value& item : expander.layers) {
-    Layer layer{read_typed(item, "a layer", errors), nullptr};
-    const nn::ModuleRow* row = find_typed(layer.typed, nn::module_rows(), "layer", errors);
-    if (!row) continue;
-    layer.config = row->make();
-    read_typed_settings(layer.typed, layer.config->settings(), errors);
-    model.push_back(std::move(layer));
-  }
-  return model;
+  return reader.read(list, {}, 0);
 }
 
 Value model_value(const Model& model) {
   std::vector<Value> items;
-  for (const Layer& layer : model) {
-    Value settings = settings_value(layer.config->settings());
-    if (settings.entries.empty()) {
-      items.push_back(text_value(layer.typed.type));
-      continue;
-    }
-    Value item = Value::map({});
-    add_entry(item, layer.typed.type, std::move(settings));
-    items.push_back(std::move(item));
-  }
+  for (const Layer& layer : model) items.push_back(layer_value(layer));
   return Value::list(std::move(items));
-}
-
-std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, int64_t outputs,
-                                     int64_t seed) {
-  // Any batch size shows whether shapes fit.
-  Shape shape = {1};
-  shape.append(example.begin(), example.end());
-  const Array key = random::key(static_cast<uint64_t>(seed));
-  std::vector<BuiltLayer> layers;
-  for (size_t i = 0; i < model.size(); ++i) {
-    const Typed& typed = model[i].typed;
-    try {
-      BuiltLayer layer{model[i].config->build(shape, random::fold_in(key, i)), typed.type, {}};
-      layer.output = layer.module->output_shape(shape);
-      shape = layer.output;
-      layers.push_back(std::move(layer));
-    } catch (const Error& error) {
-      Diagnostics errors;
-      errors.add(typed.at, fmt::format("layer {} ({}): {}", i, typed.type, error.what()));
-      errors.throw_if_any();
-    }
-  }
-  if (outputs > 0 && shape != Shape{1, outputs}) {
-    Diagnostics errors;
-    errors.add(model.back().typed.at,
-               fmt::format("the model ends with shape {}, but the data wants {} outputs for each "
-                           "example: {}",
-                           to_string(shape), outputs, to_string(Shape{1, outputs})));
-    errors.throw_if_any();
-  }
-  return layers;
 }
 
 }  // namespace mica::trainers

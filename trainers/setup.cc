@@ -110,11 +110,7 @@ int64_t wanted_outputs(const data::Dataset& dataset) {
 
 std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Shape& example,
                                               int64_t outputs) {
-  auto network = std::make_shared<nn::Sequential>();
-  for (const BuiltLayer& layer : build_layers(config.model, example, outputs, config.seed)) {
-    network->add(layer.module);
-  }
-  return network;
+  return join_layers(build_layers(config.model, example, outputs, config.seed));
 }
 
 data::LoaderOptions training_loader_options(const RunConfig& config,

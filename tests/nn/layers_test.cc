@@ -21,7 +21,8 @@ ModulePointer build(const Case& c) {
   if (row == nullptr) fail("no layer '{}'", c.name);
   const std::unique_ptr<ModuleConfig> config = row->make();
   std::map<std::string, std::string> settings = c.settings;
-  const bool training = settings.erase("mode") == 0;  // "mode=eval"
+  const bool training = !settings.contains("mode") || settings.at("mode") != "eval";
+  if (!training) settings.erase("mode");
   fixtures::fill(config->settings(), settings);
   const ModulePointer layer = config->build(c.array("x").shape(), random::key(0));
   layer->train(training);

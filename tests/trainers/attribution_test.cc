@@ -12,7 +12,7 @@ TEST(Attribution, TellsLayersByShapes) {
       parse_yaml("[conv2d: {out: 4, kernel: 3, padding: 1}, relu, max_pool2d: 2, flatten,\n"
                  " linear: 9, relu, linear: 9, log_softmax]",
                  "model", errors),
-      errors);
+      nullptr, errors);
   errors.throw_if_any();
   const Attribution layers(build_layers(model, {6, 6, 1}, 9, 0), {6, 6, 1}, 8);
   EXPECT_EQ(layers.find("conv2d", "8x6x6x1, 4x3x3x1 -> 8x6x6x4"), "0 conv2d");

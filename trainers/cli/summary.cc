@@ -37,15 +37,28 @@ std::pair<Shape, int64_t> example_of(const RunConfig& config, const SummaryOptio
   return {data.dataset->sample_shape(), wanted_outputs(*data.dataset)};
 }
 
+// The layers that hold no others, each by the name that its parameters have.
+void add_lines(const std::vector<BuiltLayer>& layers, std::vector<Line>& lines) {
+  for (const BuiltLayer& layer : layers) {
+    add_lines(layer.children, lines);
+    if (!layer.children.empty() && layer.type != "residual" && layer.type != "concat") continue;
+    Line line{layer.name, layer.type, layer.output, 0, 0};
+    // What comes together here has been counted in its parts.
+    if (layer.children.empty()) {
+      line.parameters = layer.module->parameter_count();
+      line.flops = layer.module->flops(layer.input);
+    } else if (layer.type == "residual") {
+      line.flops = static_cast<double>(size_of(layer.output));
+    }
+    lines.push_back(std::move(line));
+  }
+}
+
 std::vector<Line> lines_of(const RunConfig& config, const Shape& example, int64_t outputs) {
   Shape shape = {1};
   shape.append(example.begin(), example.end());
-  std::vector<Line> lines = {{"", "input", shape}};
-  for (const BuiltLayer& layer : build_layers(config.model, example, outputs, config.seed)) {
-    lines.push_back({fmt::format("{}", lines.size() - 1), layer.type, layer.output,
-                     layer.module->parameter_count(), layer.module->flops(shape)});
-    shape = layer.output;
-  }
+  std::vector<Line> lines = {{"", "input", shape, 0, 0}};
+  add_lines(build_layers(config.model, example, outputs, config.seed), lines);
   return lines;
 }
 
@@ -92,10 +105,12 @@ int summarize(const SummaryOptions& options) {
     print_json(lines, parameters, flops);
     return 0;
   }
-  constexpr const char* kRow = "{:>3}  {:<14} {:<24} {:>12} {:>12}\n";
-  fmt::print(kRow, "", "layer", "output", "parameters", "FLOPs");
+  size_t width = 3;
+  for (const Line& line : lines) width = std::max(width, line.name.size());
+  constexpr const char* kRow = "{:<{}}  {:<14} {:<24} {:>12} {:>12}\n";
+  fmt::print(kRow, "", width, "layer", "output", "parameters", "FLOPs");
   for (const Line& line : lines) {
-    fmt::print(kRow, line.name, line.type, shape_text(line.output), line.parameters,
+    fmt::print(kRow, line.name, width, line.type, shape_text(line.output), line.parameters,
                flops_text(line.flops));
   }
   fmt::print("{} parameters ({:.1f} MB as float32), {}FLOPs forward for an example\n", parameters,
