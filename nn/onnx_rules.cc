@@ -12,6 +12,7 @@
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/onnx_graph.h"
+#include "nn/resize.h"
 
 namespace mica::nn {
 namespace {
