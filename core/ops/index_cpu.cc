@@ -101,6 +101,7 @@ template <class T>
 void scatter_sum(const AxisSplit& y, const std::vector<int64_t>& positions, const T* updates,
                  Sum<T>* sums) {
   const int64_t count = static_cast<int64_t>(positions.size());
+  if (y.inner == 0) return;
   // A task owns some columns of some places of one outer index, and walks over all updates in their
   // order. Places are shared out where there are few columns, down to a task's worth of updates,
   // but not for very few, where passing over the updates of others costs as much as adding.

@@ -20,7 +20,7 @@ void check_matrices(const Array& x, const char* op, const char* name) {
 
 Array picked(const Array& x, const Array& indices) {
   if (!indices.defined()) return x;
-  return take(reshape(x, {-1, x.dim(-2), x.dim(-1)}), indices, 0);
+  return take(x.rank() == 2 ? expand_dims(x, {0}) : flatten(x, 0, -3), indices, 0);
 }
 
 // A mask of blocks as one of elements, for the last two axes of a result of this shape.

@@ -87,6 +87,9 @@ Array as_strided(const Array& x, const Shape& shape, const Strides& strides, int
   if (shape.size() != strides.size()) {
     fail("[as_strided] {} strides for the shape {}", strides.size(), to_string(shape));
   }
+  for (const int64_t length : shape) {
+    if (length < 0) fail("[as_strided] shape {} is not possible", to_string(shape));
+  }
   int64_t least = offset, most = offset;
   Array places = full(shape, Array::scalar(static_cast<double>(offset), int64));
   for (size_t axis = 0; axis < shape.size(); ++axis) {

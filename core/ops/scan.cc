@@ -114,7 +114,9 @@ Arrays RunningArg::vmap(const Arrays& in, const Mapped&) const {
 }
 
 Specs LinearRecurrence::infer(std::span<const Spec> in) const {
-  if (!is_floating(in[0].dtype)) fail("[{}] needs a floating type, got {}", kName, in[0].dtype);
+  if (!is_inexact(in[0].dtype)) {
+    fail("[{}] needs a floating or complex type, got {}", kName, in[0].dtype);
+  }
   MICA_ASSERT(in[0] == in[1]);
   return {in[0]};
 }

@@ -142,7 +142,7 @@ void run_running_arg(const RunningArg& op, Inputs in, Outputs out) {
 void run_linear_recurrence(const LinearRecurrence& op, Inputs in, Outputs out) {
   const AxisSplit s = split_at(out[0].shape, op.axis);
   dispatch(out[0].dtype, [&]<class T>(TypeTag<T>) {
-    if constexpr (is_floating(dtype_of<T>)) {
+    if constexpr (is_inexact(dtype_of<T>)) {
       for_each_block(s, [&](int64_t start, int64_t width) {
         Running<T> state[kColumns] = {};
         for (int64_t k = 0; k < s.length; ++k) {

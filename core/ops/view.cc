@@ -61,7 +61,12 @@ Array reshape(Array x, const Shape& shape) {
     else
       known *= full[i];
   }
-  if (unknown >= 0 && known > 0) full[static_cast<size_t>(unknown)] = x.size() / known;
+  if (unknown >= 0) {
+    if (known == 0) {
+      fail("[reshape] shape {} has no single answer for -1 with 0 elements", to_string(shape));
+    }
+    full[static_cast<size_t>(unknown)] = x.size() / known;
+  }
   if (size_of(full) != x.size()) {
     fail("[reshape] {} elements of shape {} do not fit shape {}", x.size(), to_string(x.shape()),
          to_string(shape));

@@ -28,6 +28,7 @@ TEST(ViewTest, TransposesAndReshapes) {
   EXPECT_EQ(reshape(grid(), {-1, 2}).shape(), Shape({6, 2}));
   EXPECT_THROW(reshape(grid(), {5, -1}), Error);
   EXPECT_THROW(reshape(grid(), {-1, -1}), Error);
+  EXPECT_THROW(reshape(zeros({0, 2}), {0, -1}), Error);  // any length would do
 }
 
 TEST(ViewTest, SlicesLikeNumPy) {

@@ -1,6 +1,7 @@
 #include "tests/properties/draws.h"
 
 #include "core/eval/eval.h"
+#include "core/ops/complex.h"
 #include "core/ops/elementwise.h"
 
 namespace mica::testing {
@@ -29,6 +30,12 @@ int draw_axis(const Shape& shape) {
   return static_cast<int>(draw(-rank, rank - 1));
 }
 
+void maybe_empty(Shape& shape, int kept) {
+  const auto rank = static_cast<int64_t>(shape.size());
+  const int64_t at = draw(0, rank - 1), sometimes = draw(0, 5);
+  if (sometimes == 5 && at != (kept + rank) % rank) shape[static_cast<size_t>(at)] = 0;
+}
+
 uint32_t draw_seed() { return static_cast<uint32_t>(draw(1, 1000)); }
 
 Array draw_normal(const Shape& shape) { return normal_array(shape, draw_seed(), float64); }
@@ -51,6 +58,8 @@ Shape draw_partner(const Shape& shape) {
   }
   return partner;
 }
+
+Array parts(const Array& y) { return real(y) + 0.5 * imag(y); }
 
 Trial trial(const std::string& name, Arrays inputs, ArrayFunction function, bool differentiable) {
   return {text_of(name, inputs), std::move(function), std::move(inputs), differentiable};

@@ -34,7 +34,7 @@ using testing::normal_array;
 using testing::Trial;
 
 const bool seeded = [] {
-  setenv("RC_PARAMS", "seed=20260101 max_success=250", 0);
+  setenv("RC_PARAMS", "seed=20260101 max_success=150", 0);
   return true;
 }();
 
@@ -154,8 +154,9 @@ Array dot(const Arrays& a, const Arrays& b) {
 }
 
 // d/ds of f(x + s t) at 0 against differences of fourth order. Their own error, of order h^4 times
-// the fifth derivative (large where eigenvalues are close), shows in what halving h changes.
-void require_slope(const std::function<Array(const Arrays&)>& f, const Arrays& x, const Arrays& t,
+// the fifth derivative (large where eigenvalues are close), shows in what halving h changes; where
+// that is much, there is a kink or a pole between the points and nothing can be said: false.
+bool require_slope(const std::function<Array(const Arrays&)>& f, const Arrays& x, const Arrays& t,
                    const Array& slope) {
   const auto at = [&](double s) { return f(moved(x, t, s)).item<double>(); };
   const auto difference = [&](double h) {
@@ -163,20 +164,23 @@ void require_slope(const std::function<Array(const Arrays&)>& f, const Arrays& x
   };
   const double got = slope.item<double>();
   const double coarse = difference(1e-3), wanted = difference(5e-4);
+  if (std::abs(wanted - coarse) > 1e-3 * std::max(1.0, std::abs(wanted))) return false;
   RC_LOG() << "slope " << got << ", by differences " << wanted << std::endl;
   const double allowed = 1e-6 * std::max(1.0, std::abs(wanted)) + std::abs(wanted - coarse);
   RC_ASSERT(std::abs(got - wanted) <= allowed);
+  return true;
 }
 
 // Steps of 1e-3 must not cross a kink: ties and zeros of the inputs are farther away than that.
 bool is_far_from_kinks(const Arrays& inputs) {
+  std::vector<double> values = {0};
   for (const Array& x : inputs) {
-    std::vector<double> values = x.to_vector<double>();
-    values.push_back(0);
-    std::sort(values.begin(), values.end());
-    for (size_t i = 1; i < values.size(); ++i) {
-      if (values[i] - values[i - 1] < 0.02) return false;
-    }
+    const std::vector<double> more = x.to_vector<double>();
+    values.insert(values.end(), more.begin(), more.end());
+  }
+  std::sort(values.begin(), values.end());
+  for (size_t i = 1; i < values.size(); ++i) {
+    if (values[i] - values[i - 1] < 0.02) return false;
   }
   return true;
 }
@@ -185,19 +189,14 @@ TEST(Properties, Laws3And5DerivativesEqualDifferences) {
   check_law("laws 3 and 5", [](const Family& family, const Trial& trial) {
     if (!trial.differentiable) return false;
     const Smooth f = smooth_part(trial);
-    const bool has_kinks =
-        family.name == "reductions" || family.name == "along an axis" ||
-        family.name == "pooling and images" || family.name == "chains of elementwise ops" ||
-        family.name == "indexing" || family.name == "updating" || family.name == "elementwise rows";
-    if (f.inputs.empty() || (has_kinks && !is_far_from_kinks(f.inputs))) return false;
+    if (f.inputs.empty() || (family.has_kinks && !is_far_from_kinks(f.inputs))) return false;
     const Arrays t = directions(f.inputs, 7), v = directions(f.inputs, 17);
     const Array u = normal_array(f.function(f.inputs)[0].shape(), 99);
     const auto value = [&](const Arrays& x) { return sum(f.function(x)[0] * u); };
     const auto gradient = grad(ScalarFunction(value));
-    require_slope(value, f.inputs, t, dot(gradient(f.inputs), t));
+    if (!require_slope(value, f.inputs, t, dot(gradient(f.inputs), t))) return false;
     const auto slope = [&](const Arrays& x) { return dot(gradient(x), v); };
-    require_slope(slope, f.inputs, t, dot(grad(ScalarFunction(slope))(f.inputs), t));
-    return true;
+    return require_slope(slope, f.inputs, t, dot(grad(ScalarFunction(slope))(f.inputs), t));
   });
 }
 

@@ -49,7 +49,7 @@ Trial chain() {
         case 5: b = exp(-square(b)); break;
         case 6: a = a / (1.0f + square(b)); break;
         case 7: std::swap(a, b); break;
-        case 8: a = where(b > 0.1f, a, 0.3f * a); break;
+        case 8: a = where(in[0] > 0, a, 0.3f * a); break;
         default: b = b * sum(square(a), {axis}, true); break;
       }
     }
@@ -87,8 +87,9 @@ Trial reduction() {
 }
 
 Trial along_axis() {
-  const Shape shape = draw_shape(1, 4, 1);
+  Shape shape = draw_shape(1, 4, 1);
   const int axis = draw_axis(shape);
+  maybe_empty(shape, axis);
   const int64_t length = shape[static_cast<size_t>(axis < 0 ? axis + int(shape.size()) : axis)];
   const int64_t which = draw(0, 12), k = draw(1, length);
   const ScanOptions scan{.reverse = flip_coin(), .inclusive = flip_coin()};
@@ -171,8 +172,9 @@ Trial joining() {
 }
 
 Trial indexing() {
-  const Shape shape = draw_shape(1, 3, 1);
+  Shape shape = draw_shape(1, 3, 1);
   const int axis = draw_axis(shape);
+  maybe_empty(shape, axis);
   const size_t at = static_cast<size_t>(axis < 0 ? axis + int(shape.size()) : axis);
   const int64_t length = shape[at], which = draw(0, 3);
   Shape along = shape;
@@ -245,15 +247,20 @@ Array owned(const Array& x) { return Array::from_bytes(x.to_bytes().data(), x.sh
 }  // namespace
 
 std::vector<Family> families() {
-  std::vector<Family> all = {{"elementwise rows", elementwise, true},
-                             {"chains of elementwise ops", chain},
-                             {"reductions", reduction},
-                             {"along an axis", along_axis},
-                             {"views", view_op},
-                             {"joining", joining},
-                             {"indexing", indexing},
-                             {"updating", updating}};
-  for (Family& family : layer_families()) all.push_back(std::move(family));
+  std::vector<Family> all = {
+      {"elementwise rows", elementwise, true, true},
+      {"chains of elementwise ops", chain, false, true},
+      {"reductions", reduction, false, true},
+      {"along an axis", along_axis, false, true},
+      {"views", view_op},
+      {"joining", joining},
+      {"indexing", indexing, false, true},
+      {"updating", updating, false, true},
+  };
+  for (const auto& more :
+       {layer_families(), convolution_families(), linalg_families(), structured_families()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 

@@ -26,6 +26,7 @@ struct Family {
   std::string name;
   std::function<Trial()> draw;   // inside of rc::check
   bool has_fixed_types = false;  // float64 inputs only
+  bool has_kinks = false;        // derivatives jump where inputs tie or cross 0
 };
 std::vector<Family> families();
 
