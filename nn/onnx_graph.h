@@ -74,6 +74,10 @@ class OnnxGraph {
   /// The value with its channels where they are wanted. Values of two axes are both.
   OnnxValue channels_first(const OnnxValue& value);
   OnnxValue channels_last(const OnnxValue& value);
+  /// The value lying as `like` does.
+  OnnxValue as(const OnnxValue& like, const OnnxValue& value) {
+    return moved(value, like.channels_first);
+  }
   /// An axis as the layers count it, where it lies in the file.
   static int64_t axis_of(const OnnxValue& value, int64_t axis);
 

@@ -1,4 +1,5 @@
-// What each layer is in ONNX: an overload of `rule` for its type.
+// What each layer is in ONNX: an overload of `rule` for its type. Without one, its row in
+// modules.def does not compile here.
 #include <algorithm>
 #include <numbers>
 #include <typeindex>
@@ -29,12 +30,6 @@ std::vector<int64_t> pads(const Pair& padding) {
   return {padding[0], padding[1], padding[0], padding[1]};
 }
 
-// A layer of another program, or one whose rule was forgotten (oracles.onnx finds those).
-Value rule(Graph& graph, Module& module, const Value&) {
-  fail("[to_onnx] layer {} ({}) has no rule for ONNX (nn/onnx_rules.cc)", graph.place(),
-       module.type_name());
-}
-
 // Containers.
 
 Value rule(Graph& graph, Sequential& module, const Value& x) {
@@ -44,6 +39,35 @@ Value rule(Graph& graph, Sequential& module, const Value& x) {
     y = write(graph, *std::get<Module*>(member.value), y);
   }
   return y;
+}
+
+Value inside(Graph& graph, const std::string& name, Module& module, const Value& x) {
+  const Graph::Scope scope(graph, name);
+  return write(graph, module, x);
+}
+
+Value rule(Graph& graph, Residual& module, const Value& x) {
+  const Value y = inside(graph, "body", *module.body, x);
+  const Value other = module.shortcut ? inside(graph, "shortcut", *module.shortcut, x) : x;
+  return graph.node("Add", {y.name, graph.as(y, other).name}, y);
+}
+
+Value rule(Graph& graph, Concatenation& module, const Value& x) {
+  std::vector<Value> parts;
+  for (size_t i = 0; i < module.branches.size(); ++i) {
+    parts.push_back(inside(graph, fmt::format("branches.{}", i), *module.branches[i], x));
+  }
+  std::vector<std::string> names;
+  for (const Value& part : parts) names.push_back(graph.as(parts[0], part).name);
+  return graph.node("Concat", names, {{"axis", Graph::axis_of(parts[0], -1)}}, parts[0]);
+}
+
+Value rule(Graph& graph, Reshape& layer, const Value& input) {
+  const Value x = graph.channels_last(input);
+  const Shape shape = layer.output_shape(x.shape);
+  std::vector<int64_t> lengths(shape.begin(), shape.end());
+  lengths[0] = 0;  // as in the input
+  return graph.node("Reshape", {x.name, graph.integers("shape", lengths)}, x);
 }
 
 Value rule(Graph& graph, Flatten&, const Value& x) {
@@ -87,6 +111,22 @@ Value rule(Graph& graph, Conv2d& layer, const Value& input) {
                     x);
 }
 
+Value rule(Graph& graph, ConvTranspose2d& layer, const Value& input) {
+  const Value x = graph.channels_first(input);
+  const ConvTranspose2dConfig& config = layer.config;
+  // (in, height, width, out) -> (in, out, height, width)
+  std::vector<std::string> inputs = {
+      x.name, graph.constant("weight", transpose(layer.weight, {0, 3, 1, 2}))};
+  if (layer.bias.defined()) inputs.push_back(graph.constant("bias", layer.bias));
+  return graph.node("ConvTranspose", inputs,
+                    {{"kernel_shape", list(config.kernel)},
+                     {"strides", list(config.stride)},
+                     {"pads", pads(config.padding)},
+                     {"output_padding", list(config.output_padding)},
+                     {"group", config.groups}},
+                    x);
+}
+
 Value rule(Graph& graph, Embedding& layer, const Value& x) {
   std::string indices = x.name;
   if (!x.integer) indices = graph.node("Cast", {indices}, {{"to", int64_t{7}}}, x).name;
@@ -114,6 +154,45 @@ Value rule(Graph& graph, AvgPool2d& layer, const Value& input) {
   return graph.node("AveragePool", {x.name}, attributes, x);
 }
 
+// Row i is the mean over the i-th of `windows` windows of an axis.
+Array window_means(int64_t length, int64_t windows) {
+  std::vector<float> weights(static_cast<size_t>(windows * length), 0);
+  for (int64_t i = 0; i < windows; ++i) {
+    const int64_t begin = i * length / windows;
+    const int64_t end = ((i + 1) * length + windows - 1) / windows;
+    for (int64_t j = begin; j < end; ++j) {
+      weights[static_cast<size_t>(i * length + j)] = 1.0f / static_cast<float>(end - begin);
+    }
+  }
+  return Array::from(weights, {windows, length});
+}
+
+// ONNX has means over all of an image and over windows of one size only; others are products.
+Value rule(Graph& graph, AdaptiveAvgPool2d& layer, const Value& input) {
+  const Value x = graph.channels_first(input);
+  const Pair size = layer.config.size;
+  if (size == Pair{1, 1}) return graph.node("GlobalAveragePool", {x.name}, x);
+  const std::string rows = graph.constant("rows", window_means(x.shape[1], size[0]));
+  const std::string columns =
+      graph.constant("columns", transpose(window_means(x.shape[2], size[1])));
+  const Value y = graph.node("MatMul", {rows, x.name}, x);
+  return graph.node("MatMul", {y.name, columns}, x);
+}
+
+Value rule(Graph& graph, Upsample& layer, const Value& input) {
+  const Value x = graph.channels_first(input);
+  const auto [height, width] = layer.config.scale;
+  const Array scales =
+      array<float>({1.0, 1.0, static_cast<double>(height), static_cast<double>(width)});
+  const bool linear = layer.config.mode == "linear";
+  const std::string cells = linear ? "half_pixel" : "asymmetric";
+  return graph.node("Resize", {x.name, "", graph.constant("scales", scales)},
+                    {{"mode", std::string(linear ? "linear" : "nearest")},
+                     {"coordinate_transformation_mode", cells},
+                     {"nearest_mode", std::string("floor")}},
+                    x);
+}
+
 // Normalisation.
 
 Value rule(Graph& graph, BatchNorm& layer, const Value& input) {
@@ -136,6 +215,24 @@ Value rule(Graph& graph, LayerNorm& layer, const Value& input) {
   if (affine) inputs.push_back(graph.constant("bias", layer.bias));
   return graph.node("LayerNormalization", inputs,
                     {{"axis", int64_t{-1}}, {"epsilon", layer.config.eps}}, x);
+}
+
+// As instances whose channels are the groups; ONNX has groups of channels from opset 21 on.
+Value rule(Graph& graph, GroupNorm& layer, const Value& input) {
+  const Value x = graph.channels_first(input);
+  const int64_t groups = layer.config.groups;
+  const std::string split = graph.integers("groups", {0, groups, -1});
+  const Value grouped = graph.node("Reshape", {x.name, split}, x);
+  const Value normal = graph.node("InstanceNormalization",
+                                  {grouped.name, graph.constant("one", ones({groups})),
+                                   graph.constant("zero", zeros({groups}))},
+                                  {{"epsilon", layer.config.eps}}, x);
+  std::vector<int64_t> lengths = {0, x.shape.back()};
+  lengths.insert(lengths.end(), x.shape.begin() + 1, x.shape.end() - 1);
+  const Value y = graph.node("Reshape", {normal.name, graph.integers("shape", lengths)}, x);
+  if (!layer.weight.defined()) return y;
+  const Value scaled = graph.node("Mul", {y.name, graph.per_channel("weight", layer.weight, y)}, y);
+  return graph.node("Add", {scaled.name, graph.per_channel("bias", layer.bias, y)}, y);
 }
 
 // ONNX has it from opset 23 on only.
@@ -213,6 +310,8 @@ Row row() {
 const Row* find_row(const Module& module) {
   static const std::vector<Row> rows = {
       row<Sequential>(),
+      row<Residual>(),
+      row<Concatenation>(),
 #define LAYER(name, Type, Config, doc) row<Type>(),
 #include "nn/modules.def"
 #undef LAYER
@@ -229,7 +328,11 @@ const Row* find_row(const Module& module) {
 
 Value write(Graph& graph, Module& module, const Value& x) {
   const Row* known = find_row(module);
-  Value y = known ? known->write(graph, module, x) : rule(graph, module, x);
+  if (!known) {
+    fail("[to_onnx] layer {} ({}) has no rule for ONNX (nn/onnx_rules.cc)", graph.place(),
+         module.type_name());
+  }
+  Value y = known->write(graph, module, x);
   y.shape = module.output_shape(x.shape);
   return y;
 }
