@@ -337,7 +337,11 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
   if (is_best && state_.batch == 0) link_over(path, folder_.best());
 }
 
-void Trainer::init_from(const std::string& path) {
+void Trainer::init_from(const std::string& path, const std::optional<WeightNames>& names) {
+  if (names || is_foreign(path)) {
+    load_weights(*setup_.network, setup_.data.dataset->sample_shape(), path, names);
+    return;
+  }
   try {
     setup_.network->load_state(load_checkpoint(path).model);
   } catch (const Error& error) {

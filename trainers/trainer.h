@@ -25,6 +25,7 @@
 #include "trainers/setup.h"
 #include "trainers/signals.h"
 #include "trainers/step.h"
+#include "trainers/weights.h"
 
 namespace mica::trainers {
 
@@ -38,8 +39,9 @@ class Trainer {
   /// Goes on from the folder's last checkpoint, or from the one before if that can't be read.
   /// Returns false if there is none. Throws Error if it belongs to another config or data set.
   bool resume();
-  /// Takes the weights of a checkpoint, and nothing else of it.
-  void init_from(const std::string& path);
+  /// Takes the weights of a checkpoint, and nothing else of it; or those of another program
+  /// (weights.h).
+  void init_from(const std::string& path, const std::optional<WeightNames>& names = {});
   int run();
 
   const RunState& state() const { return state_; }

@@ -75,6 +75,8 @@ int parse_and_run(int argc, const char* const* argv) {
   add_summary(app, action);
   add_config(app, action);
   add_bench(app, action);
+  add_export(app, action);
+  add_import(app, action);
   add_doctor(app, action);
   app.set_version_flag("--version", "mica " MICA_VERSION, "Print the version");
   app.add_subcommand("version", "Print the version")->callback([&] {

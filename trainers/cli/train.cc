@@ -19,6 +19,7 @@ struct TrainOptions {
   std::string config;
   std::string out;
   std::string init_from;
+  std::string names;
   std::string seed;
   bool resume = false;
   bool force = false;
@@ -137,7 +138,9 @@ int train(TrainOptions options, const std::string& command_line) {
                                     "beginning",
                                     folder.path.string()));
   } else if (!options.init_from.empty()) {
-    trainer.init_from(options.init_from);
+    std::optional<WeightNames> names;
+    if (!options.names.empty()) names = read_weight_names(options.names);
+    trainer.init_from(options.init_from, names);
   }
   guard.begin();
   write_file(folder.config().string(), config.to_yaml());
@@ -173,9 +176,15 @@ void add_train(CLI::App& app, Action& action, const std::string& command_line) {
       ->type_name("DIR");
   options->common.add_set(*verb);
   verb->add_flag("--resume", options->resume, "Go on from the last checkpoint of the run");
-  verb->add_option("--init-from", options->init_from, "Start with the weights of a checkpoint")
+  verb->add_option("--init-from", options->init_from,
+                   "Start with the weights of a checkpoint, or of another program: .safetensors, "
+                   ".npz, .keras")
       ->type_name("FILE")
       ->excludes("--resume");
+  verb->add_option("--names", options->names,
+                   "Names and layouts of the weights in --init-from (see mica import)")
+      ->type_name("NAMES")
+      ->needs("--init-from");
   verb->add_flag("--force", options->force, "Start over in a folder that holds a run");
   verb->add_option("--seed", options->seed, "The same as --set seed=N")->type_name("N");
   options->common.add_machine(*verb);
