@@ -4,6 +4,9 @@
 //   std::vector<uint8_t> pixels(info.height * info.width * 3);
 //   decode_image("cat.png", 3, pixels);                       // RGB rows
 //
+// JPEG files may be grey, YCbCr, RGB, CMYK or YCCK, and are turned as their EXIF orientation says,
+// so that a picture is what a viewer shows; other colour profiles than sRGB are not looked at.
+//
 // The format is told by the content, not by the name. Everything is Error(kData) naming the file
 // that is missing, no picture of these kinds, damaged or cut off. Thread-safe.
 #pragma once

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "data/catalogue.h"
+#include "data/duplicates.h"
 #include "data/fetch.h"
 #include "data/prepared_file.h"
 #include "data/source.h"
@@ -37,6 +38,10 @@ void check_options(const PrepareOptions& options) {
   if (options.classes < 0) fail("classes {}, wanted at least 1, or 0 to find out", options.classes);
   if (options.path.empty() && find_in_catalogue(options.source) == nullptr) {
     fail("no source path given (--source PATH)");
+  }
+  if (parse_split(options.split).method == SplitRequest::Method::kColumn &&
+      options.source != "csv" && options.source != "california-housing") {
+    fail("split '{}': only a CSV file has columns (source csv)", options.split);
   }
   if (options.out.empty()) fail("no output file given (--out FILE)");
   if (!options.path.empty() && !std::filesystem::exists(options.path)) {
@@ -161,6 +166,11 @@ PrepareSummary summarize(const PrepareOptions& options, const SourceData& data,
   for (const auto& [name, split] : data.splits) {
     if (split.rows() > 0) summary.rows[name] = split.rows();
   }
+  for (const auto& [name, split] : data.splits) {
+    if (split.x.size() > 0) summary.statistics[name] = statistics_of(split.x);
+  }
+  summary.duplicates = find_duplicates(data.splits);
+  summary.corrupt = data.corrupt;
   const Split& any = data.splits.begin()->second;
   summary.sample_shape = any.sample_shape();
   summary.dtype = name_of(any.x.dtype);
@@ -192,6 +202,7 @@ PrepareSummary prepare(const PrepareOptions& given, const ProgressFunction& prog
   SourceData data = find_source(options.source).read(options, report);
   if (!note.empty()) data.notes.insert(data.notes.begin(), note);
   check_not_empty(data, options.path);
+  const int64_t dropped = options.drop_duplicates ? drop_duplicates(data) : 0;
 
   report({"splitting", 0, 0});
   DatasetInfo info;
@@ -210,7 +221,9 @@ PrepareSummary prepare(const PrepareOptions& given, const ProgressFunction& prog
 
   report({"writing", 0, 0});
   write_prepared(options.out, info, data.splits);
-  return summarize(options, data, info);
+  PrepareSummary summary = summarize(options, data, info);
+  summary.duplicates.dropped = dropped;
+  return summary;
 }
 
 }  // namespace mica::data

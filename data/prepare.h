@@ -46,9 +46,12 @@ struct PrepareOptions {
   /// Prepared file to write.
   std::string out;
   /// How to split, as "test=0.2,val=0.1"; the rest is the training split, and "test=1" leaves
-  /// none. "auto" keeps a source's own splits (two at least: one part alone counts as not split)
-  /// and otherwise takes test=0.2. With a source that has a test split, naming only val cuts val
-  /// from the training split; naming test puts all rows together and splits them anew.
+  /// none. "random,", "stratified," or "hash," in front of the shares says how rows are drawn; by
+  /// hash, each by itself, so that it stays in its split when rows are added. "column=NAME" takes
+  /// them from a column of a CSV file (train, val or test). "auto" keeps a source's own splits (two
+  /// at least: one part alone counts as not split) and otherwise takes test=0.2. With a source that
+  /// has a test split, naming only val cuts val from the training split; naming test puts all rows
+  /// together and splits them anew.
   std::string split = "auto";
   /// Every split gets its share of every class (classification only).
   bool stratify = true;
@@ -80,6 +83,10 @@ struct PrepareOptions {
   std::string layout = "auto";
   /// cifar100: "fine" (100 classes) or "coarse" (20).
   std::string labels = "fine";
+  /// Leaves one row of those that are alike in x and y; see data/duplicates.h.
+  bool drop_duplicates = false;
+  /// images: goes on without damaged files.
+  bool skip_corrupt = false;
   /// Fetching by name: only what is on this machine.
   bool offline = false;
   /// Fetching by name: an URL to try before the usual ones, as MIRROR/FILE.
@@ -88,7 +95,8 @@ struct PrepareOptions {
   std::string cache;
 
   FIELDS(PrepareOptions, source, path, out, split, stratify, seed, task, classes, target, drop,
-         categorical, header, delimiter, encode, channels, layout, labels, offline, mirror, cache)
+         categorical, header, delimiter, encode, channels, layout, labels, drop_duplicates,
+         skip_corrupt, offline, mirror, cache)
 };
 
 struct PrepareProgress {
@@ -99,6 +107,41 @@ struct PrepareProgress {
 };
 /// Called from one thread at a time.
 using ProgressFunction = std::function<void(const PrepareProgress&)>;
+
+/// A damaged file of a source.
+struct CorruptFile {
+  std::string path;
+  std::string reason;
+};
+
+/// A row in a split of the file, both from 0.
+struct RowPlace {
+  std::string split;
+  int64_t row = 0;
+  int64_t label = -1;  // -1 where there are no classes
+};
+
+/// Rows that are there more than once, going by x.
+struct DuplicateReport {
+  /// Sets of rows of one x, and rows in them beyond the first.
+  int64_t groups = 0;
+  int64_t extra = 0;
+  /// Rows beyond the first of their split, by split.
+  std::map<std::string, int64_t> within;
+  /// By two splits ("train, test"): rows of the second whose x is in the first, too.
+  std::map<std::string, int64_t> shared;
+  /// Sets of one x whose y differ.
+  int64_t contradictions = 0;
+  /// The first few sets: of several splits first, then contradictions, then others.
+  std::vector<std::vector<RowPlace>> examples;
+  /// Rows that were dropped.
+  int64_t dropped = 0;
+};
+
+/// Of each entry of x's last axis: the channels of pictures, the features.
+struct SplitStatistics {
+  std::vector<double> mean, std, min, max;
+};
 
 struct PrepareSummary {
   std::string out;
@@ -112,6 +155,9 @@ struct PrepareSummary {
   /// By split, one count a class (classification).
   std::map<std::string, std::vector<int64_t>> class_counts;
   std::vector<double> mean, std;
+  std::map<std::string, SplitStatistics> statistics;  // by split
+  DuplicateReport duplicates;
+  std::vector<CorruptFile> corrupt;  // those that were skipped
   std::string split_method;
   std::string source_sha256;
   int64_t bytes = 0;  // of the file written

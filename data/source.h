@@ -31,8 +31,13 @@ struct SourceData {
   std::vector<std::string> feature_names;
   std::vector<std::string> target_names;
   std::string sha256;
+  /// Of the rows that come unsplit, where x does not say what a row was: the encoding of a category
+  /// depends on the rows around. Empty: the hashes of x.
+  std::vector<uint64_t> row_hashes;
   /// Missing values of x are filled with the median of the training split.
   bool impute = false;
+  /// Files that were left out because they are damaged, and what is wrong with them.
+  std::vector<CorruptFile> corrupt;
   std::vector<std::string> notes;
 };
 

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/base/error.h"
+#include "data/row_hash.h"
 #include "data/sampler.h"
 
 namespace mica::data {
@@ -24,15 +25,6 @@ double parse_share(std::string_view text, const std::string& whole) {
     fail("split '{}': '{}' is no share between 0 and 1", whole, text);
   }
   return share;
-}
-
-uint64_t hash_bytes(uint64_t hash, std::span<const std::byte> bytes) {
-  for (size_t at = 0; at < bytes.size(); at += sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, bytes.data() + at, std::min(sizeof(word), bytes.size() - at));
-    hash = random_word(hash ^ word, at);
-  }
-  return hash;
 }
 
 /// A random number for every row, drawn from its content.
@@ -69,10 +61,6 @@ HostTensor gather(const HostTensor& tensor, const Rows& rows) {
   return result;
 }
 
-Split gather(const Split& split, const Rows& rows) {
-  return {gather(split.x, rows), gather(split.y, rows)};
-}
-
 /// Marks the share of `order` that is drawn: of every class its share if there are labels, in such
 /// a way that the shares of all classes together are the share of the whole, rounded.
 std::vector<bool> draw(const Rows& order, double share, const std::optional<HostTensor>& labels) {
@@ -96,6 +84,18 @@ std::vector<bool> draw(const Rows& order, double share, const std::optional<Host
 void append(HostTensor& to, const HostTensor& from) {
   to.bytes.insert(to.bytes.end(), from.bytes.begin(), from.bytes.end());
   to.shape[0] += from.shape[0];
+}
+
+/// A number in [0, 1) for every row, drawn from what tells it from others and from nothing else.
+std::vector<double> row_draws(const Split& split, std::vector<uint64_t> hashes, uint64_t seed) {
+  // The labels' numbers may change when rows are added, the examples do not.
+  if (hashes.empty()) hashes = row_hashes(split.x, 0);
+  const uint64_t key = random_key(seed, 1);
+  std::vector<double> draws;
+  for (const uint64_t hash : hashes) {
+    draws.push_back(static_cast<double>(random_word(key ^ hash, 0) >> 11) * 0x1p-53);
+  }
+  return draws;
 }
 
 /// All rows in one split. Their order does not matter here.
@@ -136,27 +136,99 @@ void split_all(SourceData& data, double test, double val, bool stratify, uint64_
   data.splits["train"] = std::move(train);
 }
 
+/// Splits all rows anew, each by itself. A greater share of val takes rows of train only.
+void split_by_hash(SourceData& data, double test, double val, uint64_t seed) {
+  const Split all = merge(std::move(data.splits));
+  data.splits.clear();
+  const std::vector<double> draws = row_draws(all, std::move(data.row_hashes), seed);
+  Rows parts[3];
+  for (const int64_t row : ordered_by(row_keys(all, seed))) {
+    const double draw = draws[static_cast<size_t>(row)];
+    parts[draw < test ? 0 : draw < test + val ? 1 : 2].push_back(row);
+  }
+  data.splits["test"] = gather(all, parts[0]);
+  data.splits["val"] = gather(all, parts[1]);
+  data.splits["train"] = gather(all, parts[2]);
+}
+
+/// Cuts val out of train, whose rows stay in their order.
+void cut_val(SourceData& data, const SplitRequest& request, bool stratify, uint64_t seed) {
+  if (data.splits.contains("val") || !data.splits.contains("train")) {
+    fail("split: cannot cut val out of train: the source {}",
+         data.splits.contains("val") ? "has a val split already" : "has no training split");
+  }
+  const Split train = std::move(data.splits["train"]);
+  Rows in_order(static_cast<size_t>(train.rows()));
+  std::iota(in_order.begin(), in_order.end(), int64_t{0});
+  if (request.method == SplitRequest::Method::kHash) {
+    const std::vector<double> draws = row_draws(train, {}, seed);
+    Rows taken, left;
+    for (const int64_t row : in_order) {
+      (draws[static_cast<size_t>(row)] < *request.val ? taken : left).push_back(row);
+    }
+    data.splits["val"] = gather(train, taken);
+    data.splits["train"] = gather(train, left);
+    return;
+  }
+  auto [val, rest] =
+      cut(train, ordered_by(row_keys(train, seed)), in_order, *request.val, stratify);
+  data.splits["val"] = std::move(val);
+  data.splits["train"] = std::move(rest);
+}
+
+constexpr const char* kWanted =
+    "wanted auto, shares like test=0.2,val=0.1 (after random, stratified or hash if need be), or "
+    "column=NAME";
+
+SplitRequest::Method method_named(std::string_view name) {
+  using Method = SplitRequest::Method;
+  if (name == "random") return Method::kRandom;
+  if (name == "stratified") return Method::kStratified;
+  return name == "hash" ? Method::kHash : Method::kDefault;
+}
+
 }  // namespace
 
+Split gather(const Split& split, const std::vector<int64_t>& rows) {
+  return {gather(split.x, rows), gather(split.y, rows)};
+}
+
+std::string split_called(std::string word) {
+  std::transform(word.begin(), word.end(), word.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (word == "train" || word == "training") return "train";
+  if (word == "val" || word == "valid" || word == "validation" || word == "dev") return "val";
+  return word == "test" || word == "testing" ? "test" : "";
+}
+
 SplitRequest parse_split(const std::string& text) {
+  constexpr std::string_view kColumn = "column=";
   SplitRequest request;
   if (text == "auto") return request;
+  if (text.starts_with(kColumn) && text.size() > kColumn.size()) {
+    request.method = SplitRequest::Method::kColumn;
+    request.column = text.substr(kColumn.size());
+    return request;
+  }
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::string_view item = rest.substr(0, rest.find(','));
+    const bool first = item.data() == text.data();
     rest.remove_prefix(std::min(item.size() + 1, rest.size()));
+    if (first) request.method = method_named(item);
+    if (first && request.method != SplitRequest::Method::kDefault) continue;
     const size_t equals = item.find('=');
     const std::string_view name = item.substr(0, equals);
     std::optional<double>* share = name == "test"  ? &request.test
                                    : name == "val" ? &request.val
                                                    : nullptr;
     if (share == nullptr || equals == std::string_view::npos || share->has_value()) {
-      fail("split '{}': wanted auto, or shares like test=0.2,val=0.1", text);
+      fail("split '{}': {}", text, kWanted);
     }
     *share = parse_share(item.substr(equals + 1), text);
   }
-  if (!request.test && !request.val) {
-    fail("split '{}': wanted auto, or shares like test=0.2,val=0.1", text);
+  if (!request.test && !request.val && request.method == SplitRequest::Method::kDefault) {
+    fail("split '{}': {}", text, kWanted);
   }
   if (request.test.value_or(0) + request.val.value_or(0) > 1) {
     fail("split '{}': the shares add up to more than 1", text);
@@ -166,33 +238,37 @@ SplitRequest parse_split(const std::string& text) {
 
 std::string apply_split(SourceData& data, const SplitRequest& request, bool stratify,
                         uint64_t seed) {
-  stratify = stratify && data.task == Task::kClassification;
-  const char* how = stratify ? "random by class" : "random";
+  using Method = SplitRequest::Method;
+  if (request.method == Method::kColumn) return fmt::format("by column {}", request.column);
+  const bool classes = data.task == Task::kClassification;
+  if (request.method == Method::kStratified && !classes) {
+    fail("split: stratified needs classes, and the targets are numbers");
+  }
+  if (request.method != Method::kDefault) stratify = request.method == Method::kStratified;
+  stratify = stratify && classes;
+  const char* how = request.method == Method::kHash ? "by hash of the row"
+                    : stratify                      ? "random by class"
+                                                    : "random";
   // One part alone, whatever its name, is not split: equal rows fare equally in every format.
   const bool own = data.splits.size() > 1;
   if (!own && !data.splits.contains(kUnsplit) && !request.test) {
     data.notes.push_back(fmt::format("the source has a {} split only, which was split anew",
                                      data.splits.begin()->first));
   }
-  if (!own || request.test) {
+  // A method without shares asks for the usual ones.
+  const bool anew = request.test || (request.method != Method::kDefault && !request.val);
+  if (!own || anew) {
     const double test = request.test.value_or(request.val ? std::min(kDefaultTest, 1 - *request.val)
                                                           : kDefaultTest);
     const double val = request.val.value_or(0);
-    split_all(data, test, val, stratify, seed);
+    if (request.method == Method::kHash)
+      split_by_hash(data, test, val, seed);
+    else
+      split_all(data, test, val, stratify, seed);
     return fmt::format("{}: test={}, val={}", how, test, val);
   }
   if (!request.val) return "as the source has it";
-  if (data.splits.contains("val") || !data.splits.contains("train")) {
-    fail("split: cannot cut val out of train: the source {}",
-         data.splits.contains("val") ? "has a val split already" : "has no training split");
-  }
-  const Split train = std::move(data.splits["train"]);
-  Rows in_order(static_cast<size_t>(train.rows()));
-  std::iota(in_order.begin(), in_order.end(), int64_t{0});
-  auto [val, rest] =
-      cut(train, ordered_by(row_keys(train, seed)), in_order, *request.val, stratify);
-  data.splits["val"] = std::move(val);
-  data.splits["train"] = std::move(rest);
+  cut_val(data, request, stratify, seed);
   return fmt::format("as the source has it, {} val={} of train", how, *request.val);
 }
 

@@ -1,5 +1,6 @@
 #include "data/statistics.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -17,6 +18,11 @@ Statistics of_bytes(std::span<const uint8_t> values, size_t channels) {
   Statistics result;
   for (const auto& count : counts) {
     double sum = 0, squares = 0;
+    const auto is_there = [](int64_t n) { return n > 0; };
+    const auto least = std::find_if(count.begin(), count.end(), is_there);
+    const auto greatest = std::find_if(count.rbegin(), count.rend(), is_there);
+    result.min.push_back(static_cast<double>(least - count.begin()));
+    result.max.push_back(static_cast<double>(count.rend() - greatest - 1));
     for (int value = 0; value < 256; ++value) {
       sum += static_cast<double>(count[static_cast<size_t>(value)]) * value;
     }
@@ -33,7 +39,15 @@ Statistics of_bytes(std::span<const uint8_t> values, size_t channels) {
 
 Statistics of_floats(std::span<const float> values, size_t columns) {
   const auto total = static_cast<double>(values.size() / columns);
-  Statistics result = {std::vector<double>(columns, 0), std::vector<double>(columns, 0)};
+  Statistics result;
+  result.mean.resize(columns);
+  result.std.resize(columns);
+  result.min.assign(values.begin(), values.begin() + static_cast<ptrdiff_t>(columns));
+  result.max = result.min;
+  for (size_t i = 0; i < values.size(); ++i) {
+    result.min[i % columns] = std::min<double>(result.min[i % columns], values[i]);
+    result.max[i % columns] = std::max<double>(result.max[i % columns], values[i]);
+  }
   for (size_t i = 0; i < values.size(); ++i) result.mean[i % columns] += values[i];
   for (double& mean : result.mean) mean /= total;
   for (size_t i = 0; i < values.size(); ++i) {

@@ -3,12 +3,16 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 
 #include "core/base/error.h"
 #include "data/csv.h"
+#include "data/row_hash.h"
+#include "data/sampler.h"
 #include "data/sha256.h"
 #include "data/source.h"
+#include "data/split.h"
 
 namespace mica::data {
 namespace {
@@ -220,6 +224,37 @@ HostTensor read_targets(const CsvTable& table, const std::vector<size_t>& column
   return y;
 }
 
+/// Of the texts of all cells: numbers for categories depend on the rows around, these do not.
+std::vector<uint64_t> cell_hashes(const CsvTable& table) {
+  std::vector<uint64_t> hashes;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    uint64_t hash = 0;
+    for (size_t column = 0; column < table.columns(); ++column) {
+      const std::string_view cell = table.cell(row, column);
+      hash = random_word(hash_bytes(hash, std::as_bytes(std::span(cell))), cell.size());
+    }
+    hashes.push_back(hash);
+  }
+  return hashes;
+}
+
+/// Puts every row into the split that its cell of the column names.
+void split_by_column(const CsvTable& table, size_t column, SourceData& data) {
+  std::map<std::string, std::vector<int64_t>> rows;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const std::string_view cell = table.cell(row, column);
+    const std::string split = split_called(std::string(cell));
+    if (split.empty()) {
+      fail(ErrorKind::kData, "{}: '{}' is no split (column {} says train, val or test)",
+           table.place(row, column), cell, table.names()[column]);
+    }
+    rows[split].push_back(static_cast<int64_t>(row));
+  }
+  const Split all = std::move(data.splits[kUnsplit]);
+  data.splits.clear();
+  for (const auto& [split, numbers] : rows) data.splits[split] = gather(all, numbers);
+}
+
 }  // namespace
 
 SourceData read_csv_source(const PrepareOptions& options, const ProgressFunction& progress) {
@@ -241,11 +276,21 @@ SourceData read_csv_source(const PrepareOptions& options, const ProgressFunction
   }
   std::set<size_t> left_out = find_columns(table, options.drop, "drop");
   left_out.insert(targets.begin(), targets.end());
+  const SplitRequest request = parse_split(options.split);
+  std::optional<size_t> split_column;
+  if (request.method == SplitRequest::Method::kColumn) {
+    split_column = find_column(table, request.column, "split column");
+    left_out.insert(*split_column);
+  }
   const auto features = read_features(table, options, left_out, data, progress);
   Split& all = data.splits[kUnsplit];
   all.x = join(features, table.rows(), data);
   all.y = classes ? read_labels(table, targets[0], options.classes, data)
                   : read_targets(table, targets);
+  if (split_column)
+    split_by_column(table, *split_column, data);
+  else
+    data.row_hashes = cell_hashes(table);
   data.sha256 = sha256_of_file(options.path);
   return data;
 }

@@ -1,10 +1,11 @@
 // mica prepare: any source of examples into the one file that training reads.
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 #include "data/prepare.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepare_report.h"
 #include "trainers/diagnostics.h"
 
 namespace mica::trainers {
@@ -14,53 +15,12 @@ struct PrepareArguments {
   data::PrepareOptions options;
   bool json = false;
   bool quiet = false;
+  std::string report;
+  std::string sheet;
 };
 
-std::string join_counts(const std::map<std::string, int64_t>& rows) {
-  std::string text;
-  for (const auto& [split, count] : rows) {
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, split);
-  }
-  return text;
-}
-
-void print_summary(const data::PrepareSummary& summary) {
-  fmt::print("{}: {}, {} of shape {}, {} ({:.1f} MB)\n", summary.out, join_counts(summary.rows),
-             summary.dtype, to_string(summary.sample_shape), summary.task,
-             static_cast<double>(summary.bytes) / 1e6);
-  if (!summary.class_names.empty()) {
-    fmt::print("{:<14}", "class");
-    for (const auto& [split, counts] : summary.class_counts) fmt::print(" {:>8}", split);
-    fmt::print("\n");
-    for (size_t c = 0; c < summary.class_names.size(); ++c) {
-      fmt::print("{:<14}", summary.class_names[c]);
-      for (const auto& [split, counts] : summary.class_counts) fmt::print(" {:>8}", counts[c]);
-      fmt::print("\n");
-    }
-  }
-  fmt::print("split: {}\nsource sha256: {}\n", summary.split_method, summary.source_sha256);
-  for (const std::string& note : summary.notes) fmt::print("note: {}\n", note);
-}
-
-nlohmann::ordered_json to_json(const data::PrepareSummary& summary) {
-  nlohmann::ordered_json json;
-  json["out"] = summary.out;
-  json["task"] = summary.task;
-  json["rows"] = summary.rows;
-  json["sample_shape"] =
-      std::vector<int64_t>(summary.sample_shape.begin(), summary.sample_shape.end());
-  json["dtype"] = summary.dtype;
-  json["class_names"] = summary.class_names;
-  json["class_counts"] = summary.class_counts;
-  json["feature_names"] = summary.feature_names;
-  json["target_names"] = summary.target_names;
-  json["mean"] = summary.mean;
-  json["std"] = summary.std;
-  json["split_method"] = summary.split_method;
-  json["source_sha256"] = summary.source_sha256;
-  json["bytes"] = summary.bytes;
-  json["notes"] = summary.notes;
-  return json;
+bool is_download(const data::PrepareProgress& p) {
+  return p.total > 0 && p.stage.starts_with("fetching ");
 }
 
 std::string progress_text(const data::PrepareProgress& p) {
@@ -83,10 +43,21 @@ int prepare_data(const PrepareArguments& arguments) {
     fail("unknown source '{}'{}", source, suggestion(source, names));
   }
   Progress progress(stderr, arguments.quiet ? Progress::Mode::kNone : Progress::detect(stderr));
+  std::string fetching;
   const data::PrepareSummary summary =
-      data::prepare(arguments.options,
-                    [&](const data::PrepareProgress& p) { progress.status(progress_text(p)); });
+      data::prepare(arguments.options, [&](const data::PrepareProgress& p) {
+        if (is_download(p) && p.stage != fetching) {
+          // A line a file also where no bar is drawn: this may take a while.
+          fetching = p.stage;
+          progress.line(fmt::format("{} ({:.1f} MB)", p.stage, static_cast<double>(p.total) / 1e6));
+        }
+        progress.status(progress_text(p));
+      });
   progress.clear();
+  if (!arguments.report.empty()) {
+    write_file(arguments.report, to_json(summary).dump(2) + "\n");
+  }
+  if (!arguments.sheet.empty()) write_samples(arguments.sheet, summary.out);
   if (arguments.json)
     fmt::print("{}\n", to_json(summary).dump());
   else
@@ -105,7 +76,8 @@ void add_fetch_options(CLI::App& verb, data::PrepareOptions& options) {
 
 void add_source_options(CLI::App& verb, data::PrepareOptions& options) {
   verb.add_option("--split", options.split,
-                  "auto (the source's own, else test=0.2), or as test=0.2,val=0.1")
+                  "auto (the source's own, else test=0.2); test=0.2,val=0.1, after random, or "
+                  "stratified, or hash, (stays when rows are added); column=NAME of a CSV file")
       ->type_name("SPLIT");
   verb.add_flag("!--no-stratify", options.stratify, "Splits need not have their share of classes");
   verb.add_option("--seed", options.seed, "Decides which rows go to which split");
@@ -124,6 +96,9 @@ void add_source_options(CLI::App& verb, data::PrepareOptions& options) {
   verb.add_option("--encode", options.encode, "csv: categories as one_hot or codes")
       ->check(CLI::IsMember({"one_hot", "codes"}));
   verb.add_option("--channels", options.channels, "images: 1, 3, 4, or 0 for as they are");
+  verb.add_flag("--drop-duplicates", options.drop_duplicates,
+                "Leave one of rows that are alike in x and y: test before val before train");
+  verb.add_flag("--skip-corrupt", options.skip_corrupt, "images: go on without damaged files");
   verb.add_option("--labels", options.labels, "cifar100: fine (100 classes) or coarse (20)")
       ->check(CLI::IsMember({"fine", "coarse"}));
   verb.add_option("--layout", options.layout, "npz, npy, hdf5: auto, nhwc or nchw")
@@ -148,6 +123,11 @@ void add_prepare(CLI::App& app, Action& action) {
       ->type_name("FILE");
   add_fetch_options(*verb, arguments->options);
   add_source_options(*verb, arguments->options);
+  verb->add_option("--report", arguments->report,
+                   "Write the summary with all statistics and duplicates there, as JSON")
+      ->type_name("FILE");
+  verb->add_option("--sheet", arguments->sheet, "Draw samples of every class there (pictures only)")
+      ->type_name("FILE.png");
   verb->add_flag("--json", arguments->json, "The summary as one JSON object");
   verb->add_flag("-q,--quiet", arguments->quiet, "No progress");
   verb->callback(
