@@ -80,6 +80,51 @@ TEST(Image, DecodesJpeg) {
   }
 }
 
+/// A color of each quarter of the picture that make.py turns: 8 rows and 16 columns each.
+void expect_quarters(const std::string& name) {
+  const ImageInfo info = probe_image(fixture("data/images/" + name));
+  EXPECT_EQ(info.height, 16) << name;
+  EXPECT_EQ(info.width, 32) << name;
+  EXPECT_FALSE(info.grey);
+  std::vector<uint8_t> pixels(16 * 32 * 3);
+  decode_image(fixture("data/images/" + name), 3, pixels);
+  for (size_t y = 0; y < 16; ++y) {
+    for (size_t x = 0; x < 32; ++x) {
+      const uint8_t* pixel = pixels.data() + 3 * (32 * y + x);
+      const int bright = y < 8 ? 120 : 240;
+      EXPECT_NEAR(pixel[0], x < 16 ? bright : 0, 12) << name << " " << y << " " << x;
+      EXPECT_NEAR(pixel[1], 0, 12) << name << " " << y << " " << x;
+      EXPECT_NEAR(pixel[2], x < 16 ? 0 : bright, 12) << name << " " << y << " " << x;
+    }
+  }
+}
+
+TEST(Image, TurnsJpegAsItsExifDataSays) {
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    expect_quarters(fmt::format("turned{}.jpg", orientation));
+  }
+}
+
+TEST(Image, TurnsInksToLight) { expect_quarters("cmyk.jpg"); }
+
+TEST(Image, OverlooksExifDataThatMakesNoSense) {
+  TemporaryFolder folder;
+  const std::vector<std::byte> whole = read_file(fixture("data/images/turned6.jpg"));
+  // Its data lies in the first 200 bytes: no byte of it, whatever it is turned to, does harm.
+  for (size_t at = 20; at < 60; ++at) {
+    std::vector<std::byte> odd = whole;
+    odd[at] = std::byte{0xfe};
+    write_file(folder / "odd.jpg", odd);
+    try {
+      const ImageInfo info = probe_image(folder / "odd.jpg");
+      std::vector<uint8_t> pixels(static_cast<size_t>(info.height * info.width * 3));
+      decode_image(folder / "odd.jpg", 3, pixels);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kData);
+    }
+  }
+}
+
 TEST(Image, SaysWhatIsWrong) {
   TemporaryFolder folder;
   const auto cut = [&](const std::string& name, const std::string& as, size_t bytes) {
