@@ -76,8 +76,10 @@ struct TrainConfig {
   double min_delta = 0;
   int64_t checkpoint_steps = 0;
   double checkpoint_seconds = 60;
+  int64_t log_every = 10;
+  std::string tensorboard = "scalars";
   FIELDS(TrainConfig, epochs, report_every, monitor, keep, patience, min_delta, checkpoint_steps,
-         checkpoint_seconds)
+         checkpoint_seconds, log_every, tensorboard)
   static constexpr FieldInfo kFieldInfo[] = {
       {"passes over the training split", 1},
       {"epochs from one validation, row of metrics and checkpoint to the next", 1},
@@ -87,7 +89,11 @@ struct TrainConfig {
       {"stop after so many reports without a better one; 0: never", 0},
       {"what counts as better by less does not count", 0},
       {"a checkpoint every so many steps as well; 0: none", 0},
-      {"a checkpoint every so many seconds as well; 0: none", 0}};
+      {"a checkpoint every so many seconds as well; 0: none", 0},
+      {"a row of metrics after the first step and every so many", 1},
+      {.doc = "events for TensorBoard, in the run's folder tb; all: histograms of weights and "
+              "gradients as well, for one more backward pass an epoch",
+       .choices = "none|scalars|all"}};
 };
 
 /// What an optimizer section holds beside the optimizer.

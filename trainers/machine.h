@@ -4,11 +4,12 @@
 //   MachineRates rates = measure_machine();
 //   double floor = rates.floor_seconds(flops, bytes);
 //
-// Takes about a second; see core/cpu/measure.h for what is measured.
+// Takes about a second; see core/cpu/measure.h for what is measured. machine_facts() only looks.
 #pragma once
 
 #include <array>
 #include <cstddef>
+#include <nlohmann/json.hpp>
 
 namespace mica::trainers {
 
@@ -36,5 +37,8 @@ struct MachineRates {
   double floor_seconds(double flops, double bytes) const;
 };
 MachineRates measure_machine();
+
+/// The processor, its memory and the libraries: "cpu", "cores", "memory_gib", "OpenBLAS", ...
+nlohmann::ordered_json machine_facts();
 
 }  // namespace mica::trainers

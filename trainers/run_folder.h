@@ -3,7 +3,11 @@
 //   runs/<name>/config.yaml            the effective config: every default filled in, usable as is
 //               run.json               command line, version, threads, seed, times, how it ended
 //               log.txt                what the terminal showed
-//               metrics.csv, .jsonl    a row a report
+//               metrics.csv, .jsonl    a row every few steps, and one a report
+//               summary.json           data set, layers, best epoch, scores of each split
+//               report.html            all of it on one page, rewritten as the run goes on
+//               plots/loss.png ...     its pictures
+//               tb/train, tb/val       events for TensorBoard
 //               checkpoints/last.h5, best.h5, last.previous.h5
 //
 // A new run never writes into an old one's folder: it takes <name>-2, <name>-3, ... unless its
@@ -20,6 +24,10 @@ struct RunFolder {
 
   std::filesystem::path config() const { return path / "config.yaml"; }
   std::filesystem::path info() const { return path / "run.json"; }
+  std::filesystem::path summary() const { return path / "summary.json"; }
+  std::filesystem::path report() const { return path / "report.html"; }
+  std::filesystem::path plots() const { return path / "plots"; }
+  std::filesystem::path events() const { return path / "tb"; }
   std::filesystem::path log() const { return path / "log.txt"; }
   std::filesystem::path last() const { return path / "checkpoints" / "last.h5"; }
   std::filesystem::path best() const { return path / "checkpoints" / "best.h5"; }

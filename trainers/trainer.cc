@@ -42,22 +42,6 @@ std::string choose_monitor(const RunConfig& config, const data::Dataset& dataset
   fail("{}: error: monitor '{}' {}", config.monitor_at.text(), monitor, problem);
 }
 
-std::vector<std::string> columns(const data::Dataset& dataset, bool has_true_weights) {
-  const bool classes = dataset.info().task == data::Task::kClassification;
-  std::vector<std::string> names = {"epoch", "step", "train_loss"};
-  if (classes) names.push_back("train_accuracy");
-  if (dataset.has("val")) {
-    names.push_back("val_loss");
-    if (classes)
-      names.push_back("val_accuracy");
-    else
-      names.insert(names.end(), {"val_mse", "val_mae", "val_r2"});
-  }
-  if (has_true_weights) names.push_back("weight_error");
-  names.insert(names.end(), {"lr", "samples_per_second", "data_wait", "seconds"});
-  return names;
-}
-
 // |w - w*| of the first parameter that has as many elements as w*.
 double weight_error(nn::Module& network, const HostTensor& truth) {
   for (const auto& [name, array] : network.named_parameters()) {
@@ -98,13 +82,13 @@ Trainer::Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progres
       step_(config, *setup_.network, is_classification()),
       schedule_(make_schedule(config, loader_.batches())),
       monitor_(choose_monitor(config, *setup_.data.dataset)),
-      log_(folder_.path, columns(*setup_.data.dataset, setup_.data.true_weights.has_value())),
+      record_(folder_, config, setup_),
       fingerprint_(setup_.data.dataset->fingerprint()) {}
 
 int Trainer::run() {
   setup_.network->train();
   first_step_ = state_.step;
-  log_.keep_until(state_.step);
+  record_.begin(state_.step);
   started_ = last_step_ = last_save_ = Clock::now();
   while (!is_finished()) {
     loader_.start(state_.epoch, state_.batch);
@@ -113,6 +97,7 @@ int Trainer::run() {
       show_progress();
       if (signals_.received()) {
         save_last();
+        record_.draw(status("stopped"));
         return 128 + signals_.received();
       }
       if (should_checkpoint()) save_last();
@@ -130,7 +115,8 @@ int Trainer::run() {
 std::optional<data::Batch> Trainer::next_batch() {
   const Clock::time_point before = Clock::now();
   std::optional<data::Batch> batch = loader_.next();
-  wait_seconds_ += seconds_between(before, Clock::now());
+  step_wait_ = seconds_between(before, Clock::now());
+  wait_seconds_ += step_wait_;
   return batch;
 }
 
@@ -138,6 +124,7 @@ void Trainer::train_step(const data::Batch& batch) {
   learning_rate_ = schedule_(state_.step);
   const auto [loss, correct] = step_.run(batch.x, batch.y, state_.step, learning_rate_);
   if (!std::isfinite(loss)) {
+    record_.draw(status("diverged"));
     fail(ErrorKind::kDiverged,
          "step {} (epoch {}, batch {}): the loss is {}; try a lower learning rate (it was {:g}) or "
          "optimizer.clip_norm. Nothing of this step was saved.",
@@ -151,8 +138,18 @@ void Trainer::train_step(const data::Batch& batch) {
   state_.correct += correct;
   timed_samples_ += batch.size();
   const Clock::time_point now = Clock::now();
-  seconds_ += seconds_between(last_step_, now);
+  const double seconds = seconds_between(last_step_, now);
+  seconds_ += seconds;
   last_step_ = now;
+  record_.step({.step = state_.step,
+                .epoch = state_.epoch + 1,
+                .loss = loss,
+                .learning_rate = learning_rate_,
+                .gradient_norm = std::nan(""),
+                .samples = batch.size(),
+                .seconds = seconds,
+                .wait_seconds = step_wait_},
+               batch);
 }
 
 // The end of a reporting period: validation, a row of metrics, best weights, early stopping.
@@ -162,10 +159,12 @@ void Trainer::report() {
       {"epoch", state_.epoch},
       {"step", state_.step},
       {"train_loss", state_.loss_sum / samples},
-      {"lr", learning_rate_},
+      // Of the last step, which may have been before this process began.
+      {"lr", schedule_(std::max<int64_t>(state_.step - 1, 0))},
       {"seconds", seconds_},
       {"samples_per_second", seconds_ > 0 ? timed_samples_ / seconds_ : 0.0},
-      {"data_wait", seconds_ > 0 ? wait_seconds_ / seconds_ : 0.0}};
+      {"data_wait", seconds_ > 0 ? wait_seconds_ / seconds_ : 0.0},
+      {"wait_seconds", wait_seconds_}};
   // Lines of one run stand below each other: the same digits in each.
   const size_t digits = std::to_string(config_.train.epochs).size();
   std::string text = fmt::format("epoch {:{}}/{}  loss {:#.5g}", state_.epoch, digits,
@@ -176,6 +175,7 @@ void Trainer::report() {
   }
   if (setup_.data.dataset->has("val")) {
     const Scores scores = score("val");
+    record_.scored(scores);
     for (const auto& [name, value] : scores.numbers()) row["val_" + name] = value;
     text += fmt::format("  val loss {:#.5g}", scores.loss);
     const std::string metric = is_classification() ? "accuracy" : "r2";
@@ -192,7 +192,7 @@ void Trainer::report() {
   state_.samples = state_.correct = 0;
   state_.loss_sum = 0;
   // The row first: resuming from an older checkpoint drops it and writes it again.
-  log_.write(row);
+  record_.epoch(row);
   save_last();
   if (improved) link_over(folder_.last(), folder_.best());
   progress_.line(text + fmt::format("  {:.0f} samples/s  {}{}", row["samples_per_second"],
@@ -205,6 +205,11 @@ void Trainer::report() {
   }
   seconds_ = wait_seconds_ = 0;
   timed_samples_ = 0;
+  record_.draw(status("running"));
+}
+
+RunStatus Trainer::status(const std::string& name) const {
+  return {name, monitor_, state_.best, state_.best_epoch};
 }
 
 void Trainer::update_best(double value) {
@@ -220,8 +225,11 @@ void Trainer::update_best(double value) {
 }
 
 Scores Trainer::score(const std::string& split) {
-  return evaluate(*setup_.network, *config_.loss, setup_.data.dataset, split, setup_.normalization,
-                  config_.data.batch_size);
+  const Clock::time_point before = Clock::now();
+  Scores scores = evaluate(*setup_.network, *config_.loss, setup_.data.dataset, split,
+                           setup_.normalization, config_.data.batch_size);
+  record_.spent("validation_seconds", seconds_between(before, Clock::now()));
+  return scores;
 }
 
 // The test split is looked at once, by the weights that are the run's result.
@@ -232,10 +240,14 @@ void Trainer::score_result() {
     setup_.network->load_state(load_checkpoint(file).model);
     progress_.line(
         fmt::format("best: epoch {}, {} {:.6g}", state_.best_epoch, monitor_, state_.best));
+    if (setup_.data.dataset->has("val")) record_.scored(score("val"));
   }
   if (setup_.data.dataset->has("test")) {
-    progress_.line(fmt::format("test: {}", headline(score("test"))));
+    const Scores scores = score("test");
+    record_.scored(scores);
+    progress_.line(fmt::format("test: {}", headline(scores)));
   }
+  record_.draw(status("done"));
   progress_.line(fmt::format("result: {}", file));
 }
 
@@ -294,9 +306,12 @@ Checkpoint Trainer::checkpoint() const {
 }
 
 void Trainer::save_last() {
+  const Clock::time_point before = Clock::now();
+  record_.flush();
   if (fs::exists(folder_.last())) link_over(folder_.last(), folder_.previous());
   save_checkpoint(checkpoint(), folder_.last().string());
-  last_save_ = Clock::now();
+  last_save_ = last_step_ = Clock::now();
+  record_.spent("checkpoint_seconds", seconds_between(before, last_save_));
 }
 
 bool Trainer::resume() {

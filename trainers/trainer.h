@@ -19,8 +19,8 @@
 
 #include "trainers/checkpoint.h"
 #include "trainers/evaluate.h"
-#include "trainers/loggers.h"
 #include "trainers/progress.h"
+#include "trainers/record.h"
 #include "trainers/run_folder.h"
 #include "trainers/setup.h"
 #include "trainers/signals.h"
@@ -56,6 +56,7 @@ class Trainer {
   std::optional<data::Batch> next_batch();
   Scores score(const std::string& split);
   void score_result();
+  RunStatus status(const std::string& name) const;
 
   bool is_classification() const;
   /// Trained to the end, or without progress for as long as the config allows.
@@ -75,12 +76,13 @@ class Trainer {
   TrainingStep step_;
   optim::Schedule schedule_;
   std::string monitor_;
-  MetricsLog log_;
+  RunRecord record_;
   std::string fingerprint_;
   RunState state_;
 
   // For display only.
   double seconds_ = 0, wait_seconds_ = 0;  // since the last report
+  double step_wait_ = 0;
   int64_t timed_samples_ = 0;
   double learning_rate_ = 0;
   int64_t first_step_ = 0;

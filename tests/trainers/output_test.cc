@@ -33,28 +33,54 @@ class OutputTest : public testing::Test {
 TEST_F(OutputTest, MetricsGoToCsvAndJsonLines) {
   MetricsLog log(folder_, {"epoch", "step", "loss", "accuracy"});
   log.keep_until(0);
-  log.write({{"epoch", 1}, {"step", 10}, {"loss", 0.1}, {"accuracy", 0.5}});
-  log.write({{"epoch", 2}, {"step", 20}, {"loss", 1.0 / 3}});
+  log.write("epoch", {{"epoch", 1}, {"step", 10}, {"loss", 0.1}, {"accuracy", 0.5}});
+  log.write("epoch", {{"epoch", 2}, {"step", 20}, {"loss", 1.0 / 3}});
+  log.write("step", {{"epoch", 2}, {"step", 21}, {"loss", INFINITY}});
+  log.flush();
   EXPECT_EQ(read("metrics.csv"),
-            "epoch,step,loss,accuracy\n1,10,0.1,0.5\n2,20,0.3333333333333333,\n");
+            "event,epoch,step,loss,accuracy\n"
+            "epoch,1,10,0.1,0.5\nepoch,2,20,0.3333333333333333,\nstep,2,21,inf,\n");
   EXPECT_EQ(read("metrics.jsonl"),
-            "{\"epoch\": 1, \"step\": 10, \"loss\": 0.1, \"accuracy\": 0.5}\n"
-            "{\"epoch\": 2, \"step\": 20, \"loss\": 0.3333333333333333}\n");
+            "{\"event\": \"epoch\", \"epoch\": 1, \"step\": 10, \"loss\": 0.1, \"accuracy\": 0.5}\n"
+            "{\"event\": \"epoch\", \"epoch\": 2, \"step\": 20, \"loss\": 0.3333333333333333}\n"
+            "{\"event\": \"step\", \"epoch\": 2, \"step\": 21, \"loss\": null}\n");
+  std::ofstream(folder_ / "metrics.csv", std::ios::app) << "epoch,3,3";
+  const MetricsTable table = read_metrics(folder_ / "metrics.csv");
+  EXPECT_EQ(table.columns, (std::vector<std::string>{"epoch", "step", "loss", "accuracy"}));
+  ASSERT_EQ(table.rows.size(), 3u);  // what was cut off is left out
+  EXPECT_EQ(table.rows[1][2], 1.0 / 3);
+  EXPECT_TRUE(std::isnan(table.rows[1][3]));
+  EXPECT_EQ(table.series("epoch", "step", "accuracy"),
+            std::pair(std::vector<double>{10}, std::vector<double>{0.5}));
+  EXPECT_EQ(table.series("epoch", "step", "none"),
+            std::pair(std::vector<double>{}, std::vector<double>{}));
+  EXPECT_EQ(table.last("accuracy"), 0.5);
+}
+
+TEST_F(OutputTest, MetricsThatAreNoneAreRefusedWithTheirPlace) {
+  EXPECT_TRUE(read_metrics(folder_ / "none.csv").rows.empty());
+  std::ofstream(folder_ / "metrics.csv") << "event,step\nstep,1\nstep,x1\n";
+  EXPECT_THAT(
+      [&] { read_metrics(folder_ / "metrics.csv"); },
+      testing::ThrowsMessage<Error>(testing::HasSubstr("metrics.csv:3: 'x1' is no number")));
+  std::ofstream(folder_ / "metrics.csv") << "step\n1\n";
+  EXPECT_THROW(read_metrics(folder_ / "metrics.csv"), Error);
 }
 
 TEST_F(OutputTest, ResumingDropsLaterRowsAndHalfLines) {
   MetricsLog log(folder_, {"epoch", "step", "loss"});
   log.keep_until(0);
   for (int epoch = 1; epoch <= 3; ++epoch) {
-    log.write({{"epoch", epoch}, {"step", 10 * epoch}, {"loss", 0.5}});
+    log.write("epoch", {{"epoch", epoch}, {"step", 10 * epoch}, {"loss", 0.5}});
   }
-  std::ofstream(folder_ / "metrics.csv", std::ios::app) << "4,4";
+  log.flush();
+  std::ofstream(folder_ / "metrics.csv", std::ios::app) << "epoch,4,4";
   std::ofstream(folder_ / "metrics.jsonl", std::ios::app) << "{\"epoch\": 4, \"st";
   log.keep_until(20);
-  EXPECT_EQ(read("metrics.csv"), "epoch,step,loss\n1,10,0.5\n2,20,0.5\n");
+  EXPECT_EQ(read("metrics.csv"), "event,epoch,step,loss\nepoch,1,10,0.5\nepoch,2,20,0.5\n");
   EXPECT_EQ(read("metrics.jsonl"),
-            "{\"epoch\": 1, \"step\": 10, \"loss\": 0.5}\n"
-            "{\"epoch\": 2, \"step\": 20, \"loss\": 0.5}\n");
+            "{\"event\": \"epoch\", \"epoch\": 1, \"step\": 10, \"loss\": 0.5}\n"
+            "{\"event\": \"epoch\", \"epoch\": 2, \"step\": 20, \"loss\": 0.5}\n");
 }
 
 TEST_F(OutputTest, RunFoldersAreNumbered) {

@@ -115,7 +115,12 @@ TEST_F(TrainerTest, LearnsAndWritesItsFiles) {
   EXPECT_GT(best.state.best, 0.8);  // accuracy on val; chance is 1/3
   EXPECT_EQ(best.class_names[1], "middle");
   EXPECT_THAT(read_file(folder.path / "metrics.csv"),
-              HasSubstr("epoch,step,train_loss,train_accuracy,val_loss,val_accuracy,lr,"));
+              HasSubstr("event,epoch,step,loss,lr,gradient_norm,samples_per_second,data_wait,"
+                        "train_loss,train_accuracy,val_loss,val_accuracy,seconds,"));
+  const MetricsTable metrics = read_metrics(folder.path / "metrics.csv");
+  EXPECT_THAT(metrics.series("step", "step", "loss").first,
+              testing::ElementsAre(1, 10, 20, 30, 40, 50, 60, 70, 80, 90));
+  EXPECT_EQ(metrics.series("epoch", "epoch", "val_accuracy").first.size(), 15u);
 }
 
 TEST_F(TrainerTest, EqualRunsWriteEqualBytesWithAnyNumberOfThreads) {
@@ -144,6 +149,28 @@ TEST_F(TrainerTest, LearnsWithShortProductsAndKeepsFloat32Weights) {
   const Array weight = best.model.at("0.weight");
   EXPECT_NE(weight.to_bytes(),
             load_checkpoint(full.best().string()).model.at("0.weight").to_bytes());
+}
+
+// Histograms need gradients outside of the steps, of a network with running statistics and dropout.
+TEST_F(TrainerTest, RecordingChangesNothing) {
+  const RunFolder all = run("a", config({"train.tensorboard=all", "train.log_every=1"}));
+  const RunFolder none = run("b", config({"train.tensorboard=none"}));
+  const Checkpoint with = load_checkpoint(all.last().string());
+  const Checkpoint without = load_checkpoint(none.last().string());
+  for (const auto& [name, array] : with.model) {
+    EXPECT_EQ(array.to_bytes(), without.model.at(name).to_bytes()) << name;
+  }
+  for (const auto& [name, array] : with.optimizer) {
+    EXPECT_EQ(array.to_bytes(), without.optimizer.at(name).to_bytes()) << name;
+  }
+  EXPECT_FALSE(fs::exists(none.events()));
+  for (const char* file : {"report.html", "summary.json", "config.yaml", "tb/train", "tb/val",
+                           "plots/loss.png", "plots/metric.png", "plots/learning_rate.png",
+                           "plots/time.png", "plots/samples.png", "plots/confusion_test.png"}) {
+    EXPECT_TRUE(fs::exists(all.path / file)) << file;
+  }
+  EXPECT_THAT(read_file(all.report()), HasSubstr("badge\">done"));
+  EXPECT_THAT(read_file(all.report()), HasSubstr("alt=\"training examples\""));
 }
 
 // Every step of the run is stopped at once, by the signal a user sends.
@@ -189,6 +216,13 @@ TEST_F(TrainerTest, ADeadRunGoesOnFromItsLastCheckpoint) {
   run("dead", settings, true);
   EXPECT_EQ(read_file(whole.last()), read_file(dead.last()));
   EXPECT_THAT(read_file(dead.path / "metrics.jsonl"), testing::Not(HasSubstr("{\"step\": 12}")));
+  // Every row is there once, with the numbers of the run that was never stopped.
+  for (const char* event : {"step", "epoch"}) {
+    for (const char* column : {"loss", "lr", "train_loss", "val_accuracy"}) {
+      EXPECT_EQ(read_metrics(whole.path / "metrics.csv").series(event, "step", column),
+                read_metrics(dead.path / "metrics.csv").series(event, "step", column));
+    }
+  }
 }
 
 TEST_F(TrainerTest, FallsBackToTheCheckpointBefore) {

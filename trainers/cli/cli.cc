@@ -71,6 +71,7 @@ int parse_and_run(int argc, const char* const* argv) {
   app.get_formatter()->column_width(34);
   add_train(app, action, join_arguments(argc, argv));
   add_evaluate(app, action);
+  add_compare(app, action);
   add_prepare(app, action);
   add_summary(app, action);
   add_config(app, action);

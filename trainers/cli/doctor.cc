@@ -1,14 +1,8 @@
 // mica doctor: what this machine has, and what it reaches.
-#include <H5public.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "core/cpu/libraries.h"
 #include "core/cpu/measure.h"
 #include "core/runtime/parallel.h"
 #include "trainers/cli/cli.h"
@@ -23,49 +17,6 @@ struct DoctorOptions {
   bool json = false;
   int threads = 0;
 };
-
-// The text after "name :" in the first such line of a file, or `otherwise`.
-std::string field_of(const char* path, const std::string& name, const std::string& otherwise) {
-  std::ifstream file(path);
-  for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with(name)) continue;
-    const size_t colon = line.find(':');
-    const size_t begin = line.find_first_not_of(" \t", colon + 1);
-    if (colon != std::string::npos && begin != std::string::npos) return line.substr(begin);
-  }
-  return otherwise;
-}
-
-double memory_bytes() {
-  return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE));
-}
-
-std::string hdf5_version() {
-  unsigned major = 0, minor = 0, patch = 0;
-  H5get_libversion(&major, &minor, &patch);
-  return fmt::format("{}.{}.{}", major, minor, patch);
-}
-
-// What is installed, without touching a device: this build computes on the CPU.
-std::string gpu_text() {
-  const char* const kDriver = "/proc/driver/nvidia/version";
-  if (!std::filesystem::exists(kDriver)) return "none (no NVIDIA driver)";
-  return "driver: " + field_of(kDriver, "NVRM version", "of unknown version") +
-         " (this build computes on the CPU alone)";
-}
-
-Json facts() {
-  Json json;
-  json["mica"] = MICA_VERSION;
-  json["cpu"] = field_of("/proc/cpuinfo", "model name", "unknown");
-  json["isa"] = simd_target();
-  json["cores"] = std::thread::hardware_concurrency();
-  json["memory_gib"] = memory_bytes() / (1 << 30);
-  for (const auto& [name, text] : kernel_libraries()) json[name] = text;
-  json["HDF5"] = hdf5_version();
-  json["GPU"] = gpu_text();
-  return json;
-}
 
 // GFLOP/s and GB/s with the current number of threads.
 Json measure_all() {
@@ -104,7 +55,7 @@ void print_runs(const std::vector<Json>& runs) {
 }
 
 int examine(const DoctorOptions& options) {
-  Json json = facts();
+  Json json = machine_facts();
   if (!options.json) {
     for (const auto& [name, value] : json.items()) {
       if (name == "memory_gib")

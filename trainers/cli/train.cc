@@ -79,8 +79,8 @@ RunFolder choose_folder(const TrainOptions& options, const RunConfig& config) {
     fail("{} holds a run already: --resume continues it, --force starts it over", options.out);
   }
   // What was prepared may be from another config.
-  for (const fs::path& file :
-       {folder.last(), folder.best(), folder.previous(), folder.log(), folder.path / "data.h5"}) {
+  for (const fs::path& file : {folder.last(), folder.best(), folder.previous(), folder.log(),
+                               folder.summary(), folder.report(), folder.path / "data.h5"}) {
     std::error_code ignored;
     fs::remove(file, ignored);
   }
@@ -143,7 +143,6 @@ int train(TrainOptions options, const std::string& command_line) {
     trainer.init_from(options.init_from, names);
   }
   guard.begin();
-  write_file(folder.config().string(), config.to_yaml());
   progress.log_to(folder.log());
   progress.line(description);
   progress.line(fmt::format("writing to {}", folder.path.string()));

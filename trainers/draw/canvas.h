@@ -111,7 +111,7 @@ std::string shortened(std::string_view text, double width, const TextStyle& styl
 std::string clean_text(std::string_view text);
 /// For text between the tags of a web page, or in an attribute.
 std::string html_text(std::string_view text);
-/// The pixels as a PNG file, one of its pixels each.
+/// The pixels as a PNG file of as many, without transparency.
 std::string encode_png(const Pixels& pixels);
 /// "data:image/png;base64,...": a picture inside a page.
 std::string png_uri(std::string_view png);

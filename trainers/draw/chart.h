@@ -59,7 +59,7 @@ struct Plot {
   /// Dashed lines to compare with: where y is x, and where y is 0.
   bool diagonal = false;
   bool zero_line = false;
-  Size size = {640, 330};
+  Size size = {540, 300};
 };
 
 /// A bar for each label, stacked of parts.
@@ -73,7 +73,7 @@ struct BarChart {
   Axis y{};
   std::vector<std::string> labels{};
   std::vector<Part> parts{};
-  Size size = {640, 330};
+  Size size = {540, 300};
 };
 
 /// A matrix of numbers of at least 0. Cells are shaded by their share of the row; numbers are left
