@@ -3,7 +3,7 @@
 #include <fmt/ranges.h>
 #include <fnmatch.h>
 
-#include <set>
+#include <algorithm>
 
 #include "core/base/error.h"
 #include "core/io/array_io.h"
@@ -135,9 +135,26 @@ NamedArrays without_ignored(NamedArrays arrays, const WeightNames& names) {
   return arrays;
 }
 
+// "; it fits --names mlx", if the file is of another framework than was said.
+std::string other_framework(nn::Module& network, const Shape& example, const NamedArrays& arrays,
+                            Framework tried) {
+  for (const Framework each :
+       {Framework::kMica, Framework::kTorch, Framework::kMlx, Framework::kKeras}) {
+    if (each == tried) continue;
+    const std::vector<ForeignWeight> weights = nn::foreign_weights(network, example, each);
+    const bool fits = std::all_of(weights.begin(), weights.end(), [&](const ForeignWeight& weight) {
+      const auto found = arrays.find(weight.foreign_name);
+      return found != arrays.end() && found->second.shape() == weight.foreign_shape;
+    });
+    if (fits) return fmt::format("; it fits --names {}", nn::name_of(each));
+  }
+  return "";
+}
+
 // The state that the file's arrays make, or an error with everything that keeps them from it.
-NamedArrays fit(nn::Module& network, const std::vector<ForeignWeight>& weights,
-                const WeightsFile& file, const WeightNames& names, const std::string& path) {
+NamedArrays fit(nn::Module& network, const Shape& example, const WeightsFile& file,
+                const WeightNames& names, const std::string& path) {
+  const std::vector<ForeignWeight> weights = named_weights(network, example, names);
   const NamedArrays arrays = without_ignored(file.arrays, names);
   NamedArrays state = network.state(), left = arrays;
   for (const ForeignWeight& weight : weights) left.erase(weight.foreign_name);
@@ -164,8 +181,9 @@ NamedArrays fit(nn::Module& network, const std::vector<ForeignWeight>& weights,
   }
   if (problems.count() == 0) return state;
   fail(ErrorKind::kData,
-       "{}: does not fit the model, with names and layouts of {}:{}\n{} problem{}", path,
-       names.source, problems.text(), problems.count(), problems.count() == 1 ? "" : "s");
+       "{}: does not fit the model, with names and layouts of {}:{}\n{} problem{}{}", path,
+       names.source, problems.text(), problems.count(), problems.count() == 1 ? "" : "s",
+       other_framework(network, example, arrays, names.layout));
 }
 
 }  // namespace
@@ -185,7 +203,7 @@ void load_weights(nn::Module& network, const Shape& example, const std::string& 
         "a file of names",
         path);
   }
-  network.load_state(fit(network, named_weights(network, example, used), file, used, path));
+  network.load_state(fit(network, example, file, used, path));
 }
 
 bool is_foreign(const std::string& path) {

@@ -100,19 +100,17 @@ std::vector<std::string> names_of(const Hdf5Reader& in, const std::string& group
 std::map<std::string, std::string> layer_types(const Hdf5Reader& in) {
   std::map<std::string, std::string> types;
   if (!in.has_attribute("/", "model_config")) return types;
-  const nlohmann::json json =
+  const nlohmann::json model =
       nlohmann::json::parse(in.attribute_text("/", "model_config"), nullptr, false);
-  if (!json.is_object() || !json.contains("config")) return types;
-  // In versions before 2.2 the config of a Sequential is the list of its layers.
-  const nlohmann::json& config = json["config"];
-  const nlohmann::json layers =
-      config.is_object() ? config.value("layers", nlohmann::json()) : config;
-  if (!layers.is_array()) return types;
-  for (const nlohmann::json& layer : layers) {
-    const std::string type = layer.value("class_name", "");
-    const nlohmann::json settings = layer.value("config", nlohmann::json::object());
-    const std::string name = settings.is_object() ? settings.value("name", "") : "";
-    if (!name.empty() && !type.empty()) types[name] = snake_case(type);
+  try {
+    // In versions before 2.2 the config of a Sequential is the list of its layers.
+    const nlohmann::json& config = model.at("config");
+    for (const nlohmann::json& layer : config.is_array() ? config : config.at("layers")) {
+      const std::string name = layer.at("config").at("name");
+      types[name] = snake_case(layer.at("class_name"));
+    }
+  } catch (const nlohmann::json::exception&) {
+    // The names of the layers say it, unless they were chosen.
   }
   return types;
 }

@@ -43,6 +43,32 @@ train: {epochs: 2, keep: last}
 """
 
 
+# Images made flat and images made of features: PyTorch has both channels first.
+AUTOENCODER = """
+name: autoencoder
+data: {path: digits.npz, source: npz, batch_size: 10}
+model:
+  - conv2d: {out: 4, kernel: 3, padding: 1}
+  - max_pool2d: 2
+  - flatten
+  - linear: 7
+  - tanh
+  - linear: 48
+  - batch_norm
+  - relu
+  - reshape: {shape: [4, 4, 3]}
+  - conv_transpose2d: {out: 5, kernel: [4, 2], stride: 2, padding: [1, 0]}
+  - group_norm: {groups: 5}
+  - upsample: {scale: [2, 2], mode: linear}
+  - adaptive_avg_pool2d: {size: [3, 2]}
+  - flatten
+  - linear: 3
+loss: cross_entropy
+optimizer: {sgd: {lr: 0.05}}
+train: {epochs: 1}
+"""
+
+
 class Place:
     """A folder with a small data set, a config and a run of it."""
 
@@ -54,8 +80,9 @@ class Place:
         for i in range(90):
             x[i, :, 2 * y[i]: 2 * y[i] + 3] += 150
         np.savez(self / "digits.npz", x=x, y=y)
-        with open(self / "tiny.yaml", "w") as file:
-            file.write(CONFIG)
+        for name, text in (("tiny.yaml", CONFIG), ("autoencoder.yaml", AUTOENCODER)):
+            with open(self / name, "w") as file:
+                file.write(text)
         self.mica("train", "tiny.yaml", "--out", "run", "-q")
 
     def __truediv__(self, name):
@@ -178,6 +205,26 @@ def torch(place):
     equal(outputs(x), y, "weights of ours, used by PyTorch")
 
 
+def torch_autoencoder(place):
+    import torch
+    from safetensors.torch import load_file
+    from torch import nn
+
+    place.mica("train", "autoencoder.yaml", "--out", "autoencoder", "-q")
+    place.mica("export", "autoencoder", "--out", "autoencoder.safetensors", "--names", "torch")
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 7), nn.Tanh(),
+        nn.Linear(7, 48), nn.BatchNorm1d(48), nn.ReLU(), nn.Unflatten(1, (3, 4, 4)),
+        nn.ConvTranspose2d(3, 5, (4, 2), 2, padding=(1, 0)), nn.GroupNorm(5, 5),
+        nn.Upsample(scale_factor=2, mode="bilinear"), nn.AdaptiveAvgPool2d((3, 2)), nn.Flatten(),
+        nn.Linear(30, 3)).eval()
+    model.load_state_dict(load_file(place / "autoencoder.safetensors"))
+    x, y = place.example("autoencoder")
+    with torch.no_grad():
+        got = model(torch.from_numpy(x).permute(0, 3, 1, 2)).numpy()
+    equal(got, y, "weights of an autoencoder, used by PyTorch")
+
+
 def mlx(place):
     import mlx.core as mx
     from mlx import nn
@@ -192,8 +239,8 @@ def mlx(place):
         model.load_weights(place / name)
         x, y = place.example("run")
         equal(np.asarray(model(mx.array(x))), y, f"weights of ours, used by MLX ({name[7:]})")
-    model.save_weights(place / "mlx.npz")
-    place.mica("import", "mlx.npz", "--names", "mlx", "--config", "tiny.yaml", "--out",
+    model.save_weights(place / "mlx.safetensors")
+    place.mica("import", "mlx.safetensors", "--names", "mlx", "--config", "tiny.yaml", "--out",
                "mlx.h5")
     same_arrays(place.weights("mlx.h5"), place.weights("run"))
 
@@ -251,8 +298,8 @@ def keras(place):
 
 def main():
     program, fixtures = (os.path.abspath(argument) for argument in sys.argv[1:3])
-    parts = {"h5py": hdf5, "safetensors": safetensors, "PyTorch": torch, "MLX": mlx,
-             "ONNX Runtime": onnxruntime,
+    parts = {"h5py": hdf5, "safetensors": safetensors, "PyTorch": torch,
+             "PyTorch again": torch_autoencoder, "MLX": mlx, "ONNX Runtime": onnxruntime,
              "files of Keras": lambda place: keras_files(place, os.path.join(fixtures, "keras")),
              "Keras": keras}
     with tempfile.TemporaryDirectory() as folder:

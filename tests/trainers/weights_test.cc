@@ -143,6 +143,22 @@ TEST_F(WeightsTest, EverythingThatDoesNotFitIsSaidAtOnce) {
                 "5 problems");
 }
 
+TEST_F(WeightsTest, FilesOfAnotherFrameworkAreRecognised) {
+  save_weights(small_network(1), kExample, path("w.npz"), read_weight_names("mlx"));
+  EXPECT_THAT(error_of(path("w.npz"), read_weight_names("torch")),
+              testing::EndsWith("16 problems; it fits --names mlx"));
+}
+
+TEST_F(WeightsTest, NoMetadataAsMlxWritesIt) {
+  const std::string header =
+      R"({"__metadata__":null,"a":{"data_offsets":[0,4],"dtype":"F32","shape":[1]}})";
+  std::string bytes = {static_cast<char>(header.size()), 0, 0, 0, 0, 0, 0, 0};
+  write("a.safetensors", bytes + header + std::string("\0\0\x80\x3f", 4));
+  EXPECT_EQ(load_safetensors(path("a.safetensors")).arrays.at("a").item<float>(), 1.0f);
+  write("b.safetensors", bytes + header.substr(0, 20) + "  \"\"" + header.substr(24) + "0000");
+  EXPECT_THROW(load_safetensors(path("b.safetensors")), Error);
+}
+
 TEST_F(WeightsTest, FilesOfNamesMapBothWays) {
   const WeightNames names = read_weight_names(write("names.yaml",
                                                     "layout: torch\n"
