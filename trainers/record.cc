@@ -49,7 +49,7 @@ std::string shape_text(const Shape& shape) {
 Json data_facts(const data::Dataset& dataset, const RunConfig& config) {
   const data::DatasetInfo& info = dataset.info();
   Json json;
-  json["path"] = config.data.path;
+  if (!config.data.path.empty()) json["path"] = config.data.path;
   if (!info.source.empty()) json["source"] = info.source;
   json["task"] = data::name_of(info.task);
   for (const std::string& split : dataset.split_names()) json[split] = dataset.rows(split);
@@ -165,9 +165,9 @@ void RunRecord::scored(const Scores& scores) {
   if (map.rows.empty()) return;
   const draw::Size size = draw::size_of(map);
   const std::string png = draw::to_png(map);
-  val_events_->image(
-      "confusion_matrix", last_step_,
-      {png, static_cast<int64_t>(2 * size.height), static_cast<int64_t>(2 * size.width)});
+  val_events_->image("confusion_matrix", last_step_,
+                     {png, static_cast<int64_t>(std::ceil(2 * size.height)),
+                      static_cast<int64_t>(std::ceil(2 * size.width))});
 }
 
 void RunRecord::epoch(std::map<std::string, double> row) {

@@ -42,8 +42,10 @@ figure svg, figure img { display: block; margin: 0 auto; max-width: 100%; height
 .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr));
   gap: 14px; align-items: start; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th, td { padding: 6px 14px; text-align: left; border-top: 1px solid #eaeef2;
+th, td { padding: 6px 10px; text-align: left; border-top: 1px solid #eaeef2;
   vertical-align: top; overflow-wrap: break-word; }
+th:first-child, td:first-child { padding-left: 16px; }
+th:last-child, td:last-child { padding-right: 16px; }
 tr:first-child th { border-top: 0; color: #57606a; font-weight: 600; font-size: 13px; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 pre { margin: 0; padding: 14px 18px; overflow-x: auto; font: 13px/1.5 ui-monospace,
@@ -106,7 +108,9 @@ std::string card(const std::string& value, const std::string& name) {
 std::string cards(const StoredRun& run) {
   std::string text;
   const Json test = at(at(run.summary, "scores"), "test");
-  const Json val = at(at(run.summary, "scores"), "val");
+  const Json best = at(run.summary, "best");
+  // The best epoch says it as well.
+  const Json val = best.is_object() ? Json() : at(at(run.summary, "scores"), "val");
   for (const auto& [split, scores] : {std::pair("test", test), std::pair("validation", val)}) {
     for (const char* name : {"accuracy", "r2", "loss"}) {
       std::string value = score_text(scores, name);
@@ -118,7 +122,6 @@ std::string cards(const StoredRun& run) {
       break;
     }
   }
-  const Json best = at(run.summary, "best");
   if (best.is_object()) {
     text += card(fmt::format("{:.5g}", best["value"].get<double>()),
                  fmt::format("best {}, epoch {}", plain(best["monitor"]), plain(best["epoch"])));

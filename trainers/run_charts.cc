@@ -22,17 +22,22 @@ std::pair<std::string, std::string> metric_of(const MetricsTable& table) {
   return {"", ""};
 }
 
-// Exponential moving average over about a fiftieth of the curve.
+bool is_wide(double low, double high) { return low > 0 && high > 50 * low; }
+
+// Means over a fiftieth of the curve around each value, fewer at its ends: a curve that falls is
+// not shifted. Of logarithms, where that is how it will be drawn.
 Values smoothed(const Values& values) {
-  const double keep = 1 - 1 / std::max(1.0, static_cast<double>(values.size()) / 50);
-  Values result;
-  double sum = 0, weight = 0;
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  const bool logarithmic = !values.empty() && is_wide(*low, *high);
+  Values sums = {0};
   for (const double value : values) {
-    if (std::isfinite(value)) {
-      sum = keep * sum + value;
-      weight = keep * weight + 1;
-    }
-    result.push_back(weight > 0 ? sum / weight : value);
+    sums.push_back(sums.back() + (logarithmic ? std::log(value) : value));
+  }
+  Values result;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t half = std::min({values.size() / 100, i, values.size() - 1 - i});
+    const double mean = (sums[i + half + 1] - sums[i - half]) / static_cast<double>(2 * half + 1);
+    result.push_back(logarithmic ? std::exp(mean) : mean);
   }
   return result;
 }
@@ -78,7 +83,7 @@ void choose_scale(Plot& plot) {
       high = std::max(high, y);
     }
   }
-  plot.y.logarithmic = low > 0 && high > 50 * low;
+  plot.y.logarithmic = is_wide(low, high);
 }
 
 double step_of_epoch(const MetricsTable& table, int64_t epoch) {

@@ -133,6 +133,22 @@ TEST_F(ReportTest, ChartsShowStepsUnderTheirAverageAndMarkTheBest) {
   EXPECT_TRUE(run_charts(MetricsTable(), 0).empty());
 }
 
+TEST_F(ReportTest, AveragesDoNotShiftWhatFalls) {
+  for (const bool exponential : {false, true}) {
+    MetricsTable table{{"step", "loss"}, {}, {}};
+    for (int step = 1; step <= 1000; ++step) {
+      table.events.push_back("step");
+      table.rows.push_back({1.0 * step, exponential ? std::exp(-0.01 * step) : 2000.0 - step});
+    }
+    const std::vector<RunChart> charts = run_charts(table, 0);
+    ASSERT_EQ(charts.size(), 1u);
+    EXPECT_EQ(charts[0].plot.y.logarithmic, exponential);
+    const std::vector<draw::Series>& series = charts[0].plot.series;
+    ASSERT_EQ(series.size(), 2u);
+    for (size_t i = 0; i < 1000; ++i) EXPECT_NEAR(series[1].y[i] / series[0].y[i], 1, 1e-9);
+  }
+}
+
 TEST_F(ReportTest, TimesOfManyEpochsAreMeans) {
   MetricsTable table{{"epoch", "seconds"}, {}, {}};
   for (int epoch = 1; epoch <= 250; ++epoch) {
