@@ -60,6 +60,8 @@ void write_state(Hdf5Writer& out, const RunState& state) {
 void read_state(const Hdf5Reader& in, RunState& state) {
   for_each_field(state, [&](std::string_view name, auto& value) {
     using T = std::decay_t<decltype(value)>;
+    // Files written before a field was there have its initial value.
+    if (!in.has_attribute("/state", std::string(name))) return;
     if constexpr (std::is_floating_point_v<T>) {
       value = in.attribute_double("/state", std::string(name));
     } else {
@@ -104,6 +106,7 @@ void save_checkpoint(const Checkpoint& checkpoint, const std::string& path) {
     out.set_attribute("/model", "example_dtype", checkpoint.example_dtype);
   }
   write_arrays(out, "/state/optimizer", checkpoint.optimizer);
+  if (!checkpoint.weights.empty()) write_arrays(out, "/state/weights", checkpoint.weights);
   write_state(out, checkpoint.state);
   out.set_attribute("/state", "data", checkpoint.data_fingerprint);
   out.write_text("/config", checkpoint.config);
@@ -129,6 +132,7 @@ Checkpoint load_checkpoint(const std::string& path) {
     checkpoint.example_dtype = in.attribute_text("/model", "example_dtype");
   }
   checkpoint.optimizer = read_arrays(in, "/state/optimizer");
+  if (in.has("/state/weights")) checkpoint.weights = read_arrays(in, "/state/weights");
   read_state(in, checkpoint.state);
   checkpoint.data_fingerprint = in.attribute_text("/state", "data");
   checkpoint.config = in.read_text("/config");

@@ -38,8 +38,10 @@ struct RunState {
   double best = 0;         // value of the monitored metric
   int64_t best_epoch = 0;  // 0: no report yet
   int64_t reports_since_best = 0;
+  int64_t rollbacks = 0;  // each halved the learning rate
+  int64_t skipped = 0;    // batches left out, one after another
   FIELDS(RunState, step, epoch, batch, samples, loss_sum, correct, best, best_epoch,
-         reports_since_best)
+         reports_since_best, rollbacks, skipped)
 };
 
 struct Checkpoint {
@@ -59,6 +61,9 @@ struct Checkpoint {
   std::vector<std::string> target_names;
   std::vector<double> fill;
   std::string example_dtype;
+  /// With train.ema `model` holds the running mean of the weights, and this the weights that the
+  /// optimizer goes on from. Else empty.
+  std::map<std::string, Array> weights;
 };
 
 void save_checkpoint(const Checkpoint& checkpoint, const std::string& path);

@@ -78,8 +78,15 @@ struct TrainConfig {
   double checkpoint_seconds = 60;
   int64_t log_every = 10;
   std::string tensorboard = "scalars";
+  int64_t keep_every = 0;
+  int64_t accumulate = 1;
+  double ema = 0;
+  std::string on_nan = "stop";
+  double max_minutes = 0;
+  int64_t overfit_batches = 0;
   FIELDS(TrainConfig, epochs, report_every, monitor, keep, patience, min_delta, checkpoint_steps,
-         checkpoint_seconds, log_every, tensorboard)
+         checkpoint_seconds, log_every, tensorboard, keep_every, accumulate, ema, on_nan,
+         max_minutes, overfit_batches)
   static constexpr FieldInfo kFieldInfo[] = {
       {"passes over the training split", 1},
       {"epochs from one validation, row of metrics and checkpoint to the next", 1},
@@ -93,7 +100,16 @@ struct TrainConfig {
       {"a row of metrics after the first step and every so many", 1},
       {.doc = "events for TensorBoard, in the run's folder tb; all: histograms of weights and "
               "gradients as well, for one more backward pass an epoch",
-       .choices = "none|scalars|all"}};
+       .choices = "none|scalars|all"},
+      {"keep the checkpoint of every so many epochs for good; 0: none", 0},
+      {"batches whose gradients make one update, each weighted by its examples", 1},
+      {"decay of the running mean of the weights, which is then the result (0.999); 0: none", 0, 1},
+      {.doc = "after a loss or gradient that is no finite number: stop, leave the batch out, or go "
+              "back to the last checkpoint with half the learning rate",
+       .choices = "stop|skip|rollback"},
+      {"end the run after so many minutes; 0: never", 0},
+      {"train on the first so many batches only, unchanged, to see whether the model can; 0: all",
+       0}};
 };
 
 /// What an optimizer section holds beside the optimizer.

@@ -12,6 +12,10 @@ fs::path numbered(const fs::path& runs, const std::string& name, int number) {
 
 }  // namespace
 
+fs::path RunFolder::of_epoch(int64_t epoch) const {
+  return path / "checkpoints" / fmt::format("epoch-{:04}.h5", epoch);
+}
+
 void RunFolder::create() const {
   std::error_code error;
   fs::create_directories(path / "checkpoints", error);

@@ -8,7 +8,7 @@
 //               report.html            all of it on one page, rewritten as the run goes on
 //               plots/loss.png ...     its pictures
 //               tb/train, tb/val       events for TensorBoard
-//               checkpoints/last.h5, best.h5, last.previous.h5
+//               checkpoints/last.h5, best.h5, last.previous.h5, epoch-0010.h5, ...
 //
 // A new run never writes into an old one's folder: it takes <name>-2, <name>-3, ... unless its
 // folder was named with --out. Nothing ever changes the current directory.
@@ -33,6 +33,9 @@ struct RunFolder {
   std::filesystem::path best() const { return path / "checkpoints" / "best.h5"; }
   /// The checkpoint before last.h5, kept until the next one stands.
   std::filesystem::path previous() const { return path / "checkpoints" / "last.previous.h5"; }
+
+  /// Kept for good with train.keep_every: epoch-0010.h5.
+  std::filesystem::path of_epoch(int64_t epoch) const;
 
   /// Makes the folder. Throws Error (data) naming it and the reason.
   void create() const;

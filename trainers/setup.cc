@@ -121,6 +121,10 @@ data::LoaderOptions training_loader_options(const RunConfig& config,
   options.seed = static_cast<uint64_t>(config.seed);
   options.normalization = normalization;
   options.augment = config.augment;
+  if (config.train.overfit_batches > 0) {
+    options.shuffle = false;
+    options.augment.clear();
+  }
   return options;
 }
 

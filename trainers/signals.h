@@ -1,4 +1,5 @@
-// Asking a run to stop: SIGINT and SIGTERM set a flag that the training loop reads between steps.
+// Asking a run to stop: SIGINT and SIGTERM set a flag that the training loop reads between steps;
+// SIGUSR1 asks for a checkpoint.
 //
 //   StopSignals signals;                  // from here on
 //   while (...) { step(); if (signals.received()) save_and_stop(128 + signals.received()); }
@@ -20,10 +21,13 @@ class StopSignals {
 
   /// The signal's number, or 0.
   int received() const;
+  /// True once after each SIGUSR1.
+  bool take_save_request() const;
 
  private:
   struct sigaction interrupt_ {};
   struct sigaction terminate_ {};
+  struct sigaction user_ {};
 };
 
 }  // namespace mica::trainers

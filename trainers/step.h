@@ -2,14 +2,18 @@
 // and replayed from then on. Parameters and optimizer state are updated in their own memory.
 //
 //   TrainingStep step(config, network, /*counts_correct=*/true);
-//   TrainingStep::Result result = step.run(batch.x, batch.y, number, learning_rate);
+//   TrainingStep::Result result = step.run(batch, {.number = 17, .learning_rate = 0.1});
 //   result.loss; result.correct;
 //
 // What a step does follows from (parameters, optimizer state, batch, config.seed, number) alone,
-// bit for bit. `config` and `network` must outlive it; one thread a TrainingStep.
+// bit for bit. A batch whose loss is no finite number changes nothing: neither parameters nor
+// running statistics nor the optimizer's state. With train.accumulate the gradients of several
+// batches, each weighted by its examples, make one update. `config` and `network` must outlive it;
+// one thread a TrainingStep.
 #pragma once
 
 #include "core/eval/compile.h"
+#include "data/loader.h"
 #include "nn/module.h"
 #include "optim/optimizer.h"
 #include "trainers/config.h"
@@ -23,25 +27,63 @@ class TrainingStep {
   TrainingStep(const TrainingStep&) = delete;
   TrainingStep& operator=(const TrainingStep&) = delete;
 
+  struct Options {
+    /// Tells the random numbers of this batch from those of others.
+    int64_t number = 0;
+    double learning_rate = 0;
+    /// Whether the gradients gathered so far are applied; always, without train.accumulate.
+    bool updates = true;
+    /// Asks for the norm of the gradients.
+    bool measures = false;
+  };
   struct Result {
     double loss = 0;  // of the batch before the update
     int64_t correct = 0;
+    /// Of the gradients of an update before they are clipped; NaN where it was not asked for, and
+    /// without train.on_nan: skip or rollback and clip_norm not needed either.
+    double gradient_norm = 0;
+    /// False: the loss was no finite number, or, with train.on_nan: skip or rollback, some
+    /// gradient; nothing has changed.
+    bool finite = true;
   };
-  /// `number` tells the random numbers of this step from those of others.
-  Result run(const Array& x, const Array& y, int64_t number, double learning_rate);
+  Result run(const data::Batch& batch, const Options& options);
+  /// The key that the random numbers of a batch come from.
+  Array key_of(int64_t number) const;
 
   optim::Optimizer& optimizer() { return optimizer_; }
   const optim::Optimizer& optimizer() const { return optimizer_; }
 
+  /// The running mean of the trained parameters, by name; empty without train.ema.
+  const nn::NamedArrays& average() const { return average_; }
+  void set_average(nn::NamedArrays average) { average_ = std::move(average); }
+
  private:
-  Arrays build(const Array& x, const Array& y, const Array& key, const Arrays& scalars);
-  std::vector<Array*> state();
+  struct Gradients {
+    Array loss, correct;
+    nn::NamedArrays by_name;
+  };
+  Gradients differentiate(const Arrays& batch);
+  // Graph code: each gives what run() reads, and assigns the next state.
+  Arrays build_step(const Arrays& arguments, bool measures);
+  Arrays build_gathering(const Arrays& arguments);
+  Arrays build_update(const Arrays& scalars);
+  /// The update by these gradients; their norm, undefined where it is not needed.
+  Array update(nn::NamedArrays gradients, const Arrays& scalars, bool measures);
+  void move_average(const Array& decay);
+  Result run_gathering(const data::Batch& batch, const Options& options);
+  Arrays begin_update(double learning_rate);
+  std::vector<Array*> state_of_step();
+  std::vector<Array*> state_of_gathering();
 
   const RunConfig& config_;
   nn::Module& network_;
   bool counts_correct_;
+  bool guards_gradients_;
   optim::Optimizer optimizer_;
-  CompiledFunction compiled_;
+  nn::NamedArrays average_;
+  nn::NamedArrays gathered_;  // sum of the gradients times the examples of each batch
+  int64_t gathered_examples_ = 0;
+  CompiledFunction step_, measured_step_, gather_, apply_;
 };
 
 }  // namespace mica::trainers

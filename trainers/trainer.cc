@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "trainers/diverged.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -12,6 +13,9 @@ double seconds_between(std::chrono::steady_clock::time_point from,
                        std::chrono::steady_clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
+
+constexpr int64_t kMaxSkipped = 20;
+constexpr int64_t kMaxRollbacks = 5;
 
 optim::Schedule make_schedule(const RunConfig& config, int64_t steps_per_epoch) {
   std::vector<const optim::ScheduleConfig*> schedules;
@@ -58,6 +62,29 @@ double weight_error(nn::Module& network, const HostTensor& truth) {
   return std::nan("");
 }
 
+// Puts the running mean of the weights in the place of the weights for as long as it lives.
+class AverageInPlace {
+ public:
+  AverageInPlace(nn::Module& network, const nn::NamedArrays& average) : network_(network) {
+    for (const auto& [name, parameter] : network.named_trainable_parameters()) {
+      if (average.empty()) return;
+      before_.push_back(std::exchange(*parameter, average.at(name)));
+    }
+  }
+  ~AverageInPlace() {
+    size_t i = 0;
+    for (const auto& [name, parameter] : network_.named_trainable_parameters()) {
+      if (i < before_.size()) *parameter = before_[i++];
+    }
+  }
+  AverageInPlace(const AverageInPlace&) = delete;
+  AverageInPlace& operator=(const AverageInPlace&) = delete;
+
+ private:
+  nn::Module& network_;
+  std::vector<Array> before_;
+};
+
 // Makes `link` another name of `file`, in one step.
 void link_over(const fs::path& file, const fs::path& link) {
   const fs::path temporary = link.string() + ".link";
@@ -80,7 +107,10 @@ Trainer::Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progres
       signals_(signals),
       loader_(setup_.data.dataset, "train", training_loader_options(config, setup_.normalization)),
       step_(config, *setup_.network, is_classification()),
-      schedule_(make_schedule(config, loader_.batches())),
+      batches_(config.train.overfit_batches > 0
+                   ? std::min(loader_.batches(), config.train.overfit_batches)
+                   : loader_.batches()),
+      schedule_(make_schedule(config, steps_per_epoch())),
       monitor_(choose_monitor(config, *setup_.data.dataset)),
       record_(folder_, config, setup_),
       fingerprint_(setup_.data.dataset->fingerprint()) {}
@@ -90,66 +120,149 @@ int Trainer::run() {
   first_step_ = state_.step;
   record_.begin(state_.step);
   started_ = last_step_ = last_save_ = Clock::now();
+  if (config_.train.on_nan == "rollback" && !fs::exists(folder_.last())) save_last();
   while (!is_finished()) {
-    loader_.start(state_.epoch, state_.batch);
-    while (const std::optional<data::Batch> batch = next_batch()) {
-      train_step(*batch);
-      show_progress();
-      if (signals_.received()) {
-        save_last();
-        record_.draw(status("stopped"));
-        return 128 + signals_.received();
-      }
-      if (should_checkpoint()) save_last();
+    const Ended ended = run_epoch();
+    if (ended == Ended::kEpoch) end_epoch();
+    if (ended == Ended::kSignal || ended == Ended::kTime) save_last();
+    if (ended == Ended::kSignal) {
+      record_.draw(status("stopped"));
+      return 128 + signals_.received();
     }
-    ++state_.epoch;
-    state_.batch = 0;
-    const bool last = state_.epoch >= config_.train.epochs;
-    if (last || state_.epoch % config_.train.report_every == 0) report();
+    if (ended == Ended::kTime) {
+      progress_.line(fmt::format("stopped at step {} after train.max_minutes: {:g}", state_.step,
+                                 config_.train.max_minutes));
+      break;
+    }
     last_step_ = Clock::now();
   }
   score_result();
   return 0;
 }
 
+Trainer::Ended Trainer::run_epoch() {
+  loader_.start(state_.epoch, state_.batch);
+  while (state_.batch < batches_) {
+    const std::optional<data::Batch> batch = next_batch();
+    if (!batch) break;
+    const bool updated = completes_update();
+    if (!train_step(*batch)) return Ended::kRollback;
+    show_progress();
+    // Checkpoints hold no gradients: nothing stops between the batches of an update.
+    if (!updated) continue;
+    if (signals_.received()) return Ended::kSignal;
+    if (is_out_of_time()) return Ended::kTime;
+    if (signals_.take_save_request() || should_checkpoint()) save_last();
+  }
+  return Ended::kEpoch;
+}
+
+void Trainer::end_epoch() {
+  const TrainConfig& train = config_.train;
+  ++state_.epoch;
+  state_.batch = 0;
+  const bool reports = state_.epoch >= train.epochs || state_.epoch % train.report_every == 0;
+  if (reports) report();
+  if (train.keep_every == 0 || state_.epoch % train.keep_every != 0) return;
+  if (!reports) save_last();
+  link_over(folder_.last(), folder_.of_epoch(state_.epoch));
+}
+
 std::optional<data::Batch> Trainer::next_batch() {
   const Clock::time_point before = Clock::now();
   std::optional<data::Batch> batch = loader_.next();
-  step_wait_ = seconds_between(before, Clock::now());
-  wait_seconds_ += step_wait_;
+  const double waited = seconds_between(before, Clock::now());
+  step_wait_ += waited;
+  wait_seconds_ += waited;
   return batch;
 }
 
-void Trainer::train_step(const data::Batch& batch) {
-  learning_rate_ = schedule_(state_.step);
-  const auto [loss, correct] = step_.run(batch.x, batch.y, state_.step, learning_rate_);
-  if (!std::isfinite(loss)) {
-    record_.draw(status("diverged"));
-    fail(ErrorKind::kDiverged,
-         "step {} (epoch {}, batch {}): the loss is {}; try a lower learning rate (it was {:g}) or "
-         "optimizer.clip_norm. Nothing of this step was saved.",
-         state_.step + 1, state_.epoch + 1, state_.batch + 1, std::isnan(loss) ? "nan" : "infinite",
-         learning_rate_);
-  }
-  ++state_.step;
+int64_t Trainer::steps_per_epoch() const {
+  const int64_t accumulate = config_.train.accumulate;
+  return (batches_ + accumulate - 1) / accumulate;
+}
+
+bool Trainer::completes_update() const {
+  return (state_.batch + 1) % config_.train.accumulate == 0 || state_.batch + 1 == batches_;
+}
+
+bool Trainer::train_step(const data::Batch& batch) {
+  const int64_t accumulate = config_.train.accumulate;
+  const int64_t number = state_.step * accumulate + state_.batch % accumulate;
+  const bool updates = completes_update();
+  learning_rate_ = schedule_(state_.step) * std::pow(0.5, static_cast<double>(state_.rollbacks));
+  const bool measures = state_.step == 0 || (state_.step + 1) % config_.train.log_every == 0;
+  const TrainingStep::Result result = step_.run(batch, {.number = number,
+                                                        .learning_rate = learning_rate_,
+                                                        .updates = updates,
+                                                        .measures = measures});
+  if (!result.finite && !recover(batch, result.loss, number)) return false;
+  state_.step += updates ? 1 : 0;
   ++state_.batch;
-  state_.samples += batch.size();
-  state_.loss_sum += loss * static_cast<double>(batch.size());
-  state_.correct += correct;
+  if (result.finite) {
+    state_.skipped = 0;
+    state_.samples += batch.size();
+    state_.loss_sum += result.loss * static_cast<double>(batch.size());
+    state_.correct += result.correct;
+  }
   timed_samples_ += batch.size();
   const Clock::time_point now = Clock::now();
   const double seconds = seconds_between(last_step_, now);
   seconds_ += seconds;
   last_step_ = now;
-  record_.step({.step = state_.step,
-                .epoch = state_.epoch + 1,
-                .loss = loss,
-                .learning_rate = learning_rate_,
-                .gradient_norm = std::nan(""),
-                .samples = batch.size(),
-                .seconds = seconds,
-                .wait_seconds = step_wait_},
-               batch);
+  step_loss_ += result.finite ? result.loss * static_cast<double>(batch.size()) : 0;
+  step_samples_ += result.finite ? batch.size() : 0;
+  step_seconds_ += seconds;
+  if (!updates) return true;
+  record_.step(
+      {.step = state_.step,
+       .epoch = state_.epoch + 1,
+       .loss = step_samples_ > 0 ? step_loss_ / static_cast<double>(step_samples_) : std::nan(""),
+       .learning_rate = learning_rate_,
+       .gradient_norm = result.gradient_norm,
+       .samples = step_samples_,
+       .seconds = step_seconds_,
+       .wait_seconds = step_wait_},
+      batch);
+  step_loss_ = step_seconds_ = step_wait_ = 0;
+  step_samples_ = 0;
+  return true;
+}
+
+bool Trainer::recover(const data::Batch& batch, double loss, int64_t number) {
+  const std::string& on_nan = config_.train.on_nan;
+  const std::string what = std::isfinite(loss) ? "a gradient is not finite"
+                           : std::isnan(loss)  ? "the loss is nan"
+                                               : "the loss is infinite";
+  const std::string place = fmt::format(
+      "step {} (epoch {}, batch {}): {}: {}", state_.step + 1, state_.epoch + 1, state_.batch + 1,
+      what, find_not_finite(*setup_.network, batch, step_.key_of(number), config_.precision));
+  const bool can_roll_back = on_nan == "rollback" && state_.rollbacks < kMaxRollbacks;
+  if (on_nan == "skip" && state_.skipped < kMaxSkipped) {
+    ++state_.skipped;
+    progress_.line(fmt::format("warning: {}; left out", place));
+    return true;
+  }
+  if (!can_roll_back) {
+    record_.draw(status("diverged"));
+    const std::string tried =
+        on_nan == "skip"       ? fmt::format(" {} batches in a row were left out.", kMaxSkipped)
+        : on_nan == "rollback" ? fmt::format(" The run went back {} times.", kMaxRollbacks)
+                               : "";
+    fail(ErrorKind::kDiverged,
+         "{}; try a lower learning rate (it was {:g}) or optimizer.clip_norm.{} Nothing of this "
+         "step was saved.",
+         place, learning_rate_, tried);
+  }
+  const int64_t rollbacks = state_.rollbacks + 1;
+  progress_.clear();
+  restore(load_checkpoint(folder_.last().string()), folder_.last().string());
+  state_.rollbacks = rollbacks;
+  record_.begin(state_.step);
+  save_last();
+  progress_.line(fmt::format("warning: {}; back to step {} with {:g} times the learning rate",
+                             place, state_.step, std::pow(0.5, static_cast<double>(rollbacks))));
+  return false;
 }
 
 // The end of a reporting period: validation, a row of metrics, best weights, early stopping.
@@ -225,6 +338,7 @@ void Trainer::update_best(double value) {
 }
 
 Scores Trainer::score(const std::string& split) {
+  const AverageInPlace average(*setup_.network, step_.average());
   const Clock::time_point before = Clock::now();
   Scores scores = evaluate(*setup_.network, *config_.loss, setup_.data.dataset, split,
                            setup_.normalization, config_.data.batch_size);
@@ -234,10 +348,12 @@ Scores Trainer::score(const std::string& split) {
 
 // The test split is looked at once, by the weights that are the run's result.
 void Trainer::score_result() {
-  const bool best = config_.train.keep == "best";
+  // Without a report so far there is no best.
+  const bool best = config_.train.keep == "best" && fs::exists(folder_.best());
   const std::string file = (best ? folder_.best() : folder_.last()).string();
+  setup_.network->load_state(load_checkpoint(file).model);
+  step_.set_average({});
   if (best) {
-    setup_.network->load_state(load_checkpoint(file).model);
     progress_.line(
         fmt::format("best: epoch {}, {} {:.6g}", state_.best_epoch, monitor_, state_.best));
     if (setup_.data.dataset->has("val")) record_.scored(score("val"));
@@ -253,17 +369,19 @@ void Trainer::score_result() {
 
 void Trainer::show_progress() {
   const double steps_per_second =
-      static_cast<double>(state_.step - first_step_) / seconds_between(started_, Clock::now());
-  const int64_t steps_left = loader_.batches() * config_.train.epochs - state_.step;
+      static_cast<double>(std::max<int64_t>(state_.step - first_step_, 1)) /
+      seconds_between(started_, Clock::now());
+  const int64_t steps_left = steps_per_epoch() * config_.train.epochs - state_.step;
   ProgressState view;
   view.epoch = state_.epoch + 1;
   view.epochs = config_.train.epochs;
   view.step = state_.batch;
-  view.steps = loader_.batches();
-  view.loss = state_.loss_sum / static_cast<double>(state_.samples);
+  view.steps = batches_;
+  view.loss = state_.loss_sum / static_cast<double>(std::max<int64_t>(state_.samples, 1));
   if (is_classification()) {
-    view.metric = fmt::format("accuracy {:.4f}", static_cast<double>(state_.correct) /
-                                                     static_cast<double>(state_.samples));
+    view.metric = fmt::format("accuracy {:.4f}",
+                              static_cast<double>(state_.correct) /
+                                  static_cast<double>(std::max<int64_t>(state_.samples, 1)));
   }
   view.samples_per_second = timed_samples_ / std::max(seconds_, 1e-9);
   view.data_wait = wait_seconds_ / std::max(seconds_, 1e-9);
@@ -288,21 +406,41 @@ bool Trainer::should_checkpoint() const {
          seconds_between(last_save_, Clock::now()) >= train.checkpoint_seconds;
 }
 
+// From the weights as they are.
+void Trainer::restart_average() {
+  if (step_.average().empty()) return;
+  nn::NamedArrays average;
+  for (const auto& [name, parameter] : setup_.network->named_trainable_parameters()) {
+    average[name] = *parameter;
+  }
+  step_.set_average(std::move(average));
+}
+
+bool Trainer::is_out_of_time() const {
+  const double minutes = config_.train.max_minutes;
+  return minutes > 0 && seconds_between(started_, Clock::now()) >= 60 * minutes;
+}
+
 Checkpoint Trainer::checkpoint() const {
   const data::Dataset& dataset = *setup_.data.dataset;
-  return {setup_.network->state(),
-          dataset.sample_shape(),
-          setup_.normalization,
-          std::string(data::name_of(dataset.info().task)),
-          dataset.info().class_names,
-          step_.optimizer().state(),
-          state_,
-          fingerprint_,
-          config_.to_yaml(),
-          dataset.info().feature_names,
-          dataset.info().target_names,
-          dataset.info().fill,
-          std::string(name_of(dataset.sample_dtype()))};
+  Checkpoint checkpoint{setup_.network->state(),
+                        dataset.sample_shape(),
+                        setup_.normalization,
+                        std::string(data::name_of(dataset.info().task)),
+                        dataset.info().class_names,
+                        step_.optimizer().state(),
+                        state_,
+                        fingerprint_,
+                        config_.to_yaml(),
+                        dataset.info().feature_names,
+                        dataset.info().target_names,
+                        dataset.info().fill,
+                        std::string(name_of(dataset.sample_dtype())),
+                        {}};
+  if (step_.average().empty()) return checkpoint;
+  checkpoint.weights = checkpoint.model;
+  for (const auto& [name, mean] : step_.average()) checkpoint.model.at(name) = mean;
+  return checkpoint;
 }
 
 void Trainer::save_last() {
@@ -335,7 +473,10 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
   for (const std::string& key : differing_keys(saved.to_value(), config_.to_value())) {
     // Data that has moved changes nothing, and longer training little: a schedule that ends with
     // the run is stretched from here on.
-    if (key.starts_with("train.") || key == "data.path" || key == "name") continue;
+    const bool decides_steps =
+        key == "train.accumulate" || key == "train.ema" || key == "train.overfit_batches";
+    if (key.starts_with("train.") && !decides_steps) continue;
+    if (key == "data.path" || key == "name") continue;
     fail(
         "{}: cannot resume with another '{}'; start a new run, or take the weights with "
         "--init-from",
@@ -345,6 +486,8 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
     fail(ErrorKind::kData, "{}: was trained on other data than {}", path, config_.data.path);
   }
   setup_.network->load_state(checkpoint.model);
+  restart_average();
+  if (!checkpoint.weights.empty()) setup_.network->load_state(checkpoint.weights);
   step_.optimizer().load_state(checkpoint.optimizer);
   state_ = checkpoint.state;
   // The run may have ended between writing this checkpoint and naming it the best.
@@ -359,6 +502,7 @@ void Trainer::init_from(const std::string& path, const std::optional<WeightNames
   }
   try {
     setup_.network->load_state(load_checkpoint(path).model);
+    restart_average();
   } catch (const Error& error) {
     if (error.kind() == ErrorKind::kData) throw;
     fail(ErrorKind::kData, "{}: a checkpoint of another model: {}", path, error.what());

@@ -50,7 +50,17 @@ class Trainer {
  private:
   using Clock = std::chrono::steady_clock;
 
-  void train_step(const data::Batch& batch);
+  enum class Ended { kEpoch, kSignal, kTime, kRollback };
+  /// Trains to the end of the epoch, or until something else ends it.
+  Ended run_epoch();
+  int64_t steps_per_epoch() const;
+  /// Whether the batch at hand is the last of those whose gradients make one update.
+  bool completes_update() const;
+  /// False: the run went back to its last checkpoint.
+  bool train_step(const data::Batch& batch);
+  /// What train.on_nan says: leaves the batch out, goes back (false), or throws.
+  bool recover(const data::Batch& batch, double loss, int64_t number);
+  void end_epoch();
   void report();
   void show_progress();
   std::optional<data::Batch> next_batch();
@@ -62,6 +72,8 @@ class Trainer {
   /// Trained to the end, or without progress for as long as the config allows.
   bool is_finished() const;
   bool should_checkpoint() const;
+  bool is_out_of_time() const;
+  void restart_average();
   void update_best(double value);
   Checkpoint checkpoint() const;
   void restore(const Checkpoint& checkpoint, const std::string& path);
@@ -74,6 +86,7 @@ class Trainer {
   const StopSignals& signals_;
   data::Loader loader_;
   TrainingStep step_;
+  int64_t batches_;  // of an epoch
   optim::Schedule schedule_;
   std::string monitor_;
   RunRecord record_;
@@ -82,7 +95,9 @@ class Trainer {
 
   // For display only.
   double seconds_ = 0, wait_seconds_ = 0;  // since the last report
-  double step_wait_ = 0;
+  // Of the batches since the last update.
+  double step_loss_ = 0, step_seconds_ = 0, step_wait_ = 0;
+  int64_t step_samples_ = 0;
   int64_t timed_samples_ = 0;
   double learning_rate_ = 0;
   int64_t first_step_ = 0;

@@ -178,7 +178,7 @@ Timing run_steps(Bench& bench, int count, int64_t& number, Profile* profile = nu
     timing.waits.push_back(seconds_since(begin));
     if (profile) profile->add_span("data", begin, Clock::now());
     const Clock::time_point there = Clock::now();
-    bench.step->run(batch.x, batch.y, number++, lr);
+    bench.step->run(batch, {.number = number++, .learning_rate = lr});
     if (profile) profile->add_span("step", there, Clock::now());
     timing.steps.push_back(seconds_since(begin));
   }

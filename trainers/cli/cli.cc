@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
 #include <exception>
 #include <filesystem>
 
@@ -75,6 +76,7 @@ int parse_and_run(int argc, const char* const* argv) {
   add_prepare(app, action);
   add_summary(app, action);
   add_config(app, action);
+  add_lr_find(app, action);
   add_bench(app, action);
   add_export(app, action);
   add_import(app, action);
@@ -105,6 +107,8 @@ int parse_and_run(int argc, const char* const* argv) {
 }  // namespace
 
 int run_program(int argc, const char* const* argv) {
+  // A file that may not grow further is an error of its write, not the end of the program.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return parse_and_run(argc, argv);
   } catch (const Error& error) {

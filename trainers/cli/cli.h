@@ -29,6 +29,7 @@ void add_doctor(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_export(CLI::App& app, Action& action);
 void add_import(CLI::App& app, Action& action);
+void add_lr_find(CLI::App& app, Action& action);
 
 /// Options that several verbs have.
 struct CommonOptions {
