@@ -81,7 +81,7 @@ def fill_disk(runs, whole):
     limit = len(before) // 2
     done = runs.finish(name, 1,
                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    if done.returncode != 1 or "last.h5" not in done.stderr:
+    if done.returncode != 3 or "last.h5: cannot write" not in done.stderr:
         sys.exit(f"disk full: exit code {done.returncode}: {done.stderr}")
     if runs.last(name).read_bytes() != before:
         sys.exit("disk full: the checkpoint from before is not what it was")
