@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "data/catalogue.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -74,7 +75,8 @@ class ConfigReader {
     config_.data_at = value.at;
     config_.path_at = location_of(value, "path");
     config_.batch_size_at = location_of(value, "batch_size");
-    const bool needs_path = data.source != "synthetic_regression";
+    const bool needs_path =
+        data.source != "synthetic_regression" && data::find_in_catalogue(data.source) == nullptr;
     if (needs_path && data.path.empty()) errors_.add(value.at, "'data.path' must be given");
     if (data.path.empty()) return;
     const fs::path base = config_.path_at.is_override() ? fs::current_path() : fs::path(folder_);

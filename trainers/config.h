@@ -51,9 +51,9 @@ struct DataConfig {
   FIELDS(DataConfig, path, source, split, target, drop, categorical, examples, features, noise,
          batch_size, shuffle, normalize, normalize_target)
   static constexpr FieldInfo kFieldInfo[] = {
-      {"prepared file, or what the source reads"},
+      {"prepared file, or what the source reads; without it, known data sets are fetched"},
       {"empty: path is a prepared file; synthetic_regression: made up; else as `mica prepare`"},
-      {"how a source is split: auto, or test=0.2,val=0.1"},
+      {"how a source is split: auto, test=0.2,val=0.1, hash,test=0.2 or column=NAME"},
       {"csv: target columns, separated by commas"},
       {"csv: columns to leave out"},
       {"csv: columns of numbers that stand for categories"},

@@ -43,7 +43,7 @@ std::string remedy_for(const std::string& path) {
 
 void check_path(const RunConfig& config) {
   const DataConfig& data = config.data;
-  if (fs::exists(data.path)) return;
+  if (data.path.empty() || fs::exists(data.path)) return;  // without a path, it is fetched
   const std::string base = config.path_at.is_override() ? "" : " (from the config's folder)";
   const std::string remedy =
       data.source.empty() ? remedy_for(data.path) : "; give it with --set data.path=PATH";

@@ -205,6 +205,9 @@ TEST_F(ProgramTest, ReportsBadConfigsAndWritesNothing) {
   EXPECT_THAT(error_of({"data.source=cvs"}, 2), HasSubstr("(did you mean 'csv'?)"));
   EXPECT_THAT(error_of({"data.source=\"\"", "data.path=set.h5"}, 3),
               HasSubstr("run: mica prepare SOURCE --source PATH --out "));
+  const std::string fetched = (root_ / "fashion_mnist.h5").string();
+  EXPECT_THAT(error_of({"data.source=\"\"", "data.path=fashion_mnist.h5"}, 3),
+              HasSubstr("run: mica prepare fashion-mnist --out " + fetched));
 }
 
 TEST_F(ProgramTest, ReportsBadData) {
@@ -231,6 +234,41 @@ TEST_F(ProgramTest, ReportsBadData) {
   EXPECT_EQ(result.code, 3);
   EXPECT_THAT(result.err, HasSubstr("points.h5: damaged HDF5 file"));
   EXPECT_FALSE(fs::exists(root_ / "r"));
+}
+
+TEST_F(ProgramTest, PreparesAndTellsWhatItFound) {
+  const std::string sample = std::string(MICA_SOURCE) + "/data/samples/mnist";
+  Result result = run({"prepare", "mnist", "--source", sample, "--out", "digits.h5", "--report",
+                       "digits.json", "--sheet", "digits.png"});
+  ASSERT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("digits.h5: 10000 train, 2000 test, uint8 of shape"));
+  EXPECT_THAT(result.out, HasSubstr("duplicates: none"));
+  const auto report = nlohmann::json::parse(read_file(root_ / "digits.json"));
+  EXPECT_EQ(report["rows"]["train"], 10000);
+  EXPECT_EQ(report["statistics"]["test"]["max"][0], 255);
+  EXPECT_EQ(report["duplicates"]["groups"], 0);
+  EXPECT_THAT(read_file(root_ / "digits.png"), testing::StartsWith("\x89PNG"));
+
+  write("points.csv", "a,kind\n1,x\n1,y\n2,x\n2,x\n3,y\n");
+  result = run({"prepare", "csv", "--source", "points.csv", "--target", "kind", "--split", "test=1",
+                "--out", "points.h5", "--sheet", "points.png"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("--sheet: points.h5 holds no pictures"));
+  result = run({"prepare", "csv", "--source", "points.csv", "--target", "kind", "--split", "test=1",
+                "--out", "points.h5", "--drop-duplicates"});
+  EXPECT_EQ(result.code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("duplicates: 1 rows dropped"));
+  EXPECT_THAT(result.out, HasSubstr("1 contradict each other"));
+  result = run({"prepare", "mnist", "--offline", "--cache", "empty", "--out", "m.h5"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_THAT(result.err, HasSubstr("empty/mnist/train-images-idx3-ubyte.gz: is missing"));
+  // A config needs no path for what can be fetched.
+  const std::string rest =
+      "}\nmodel: [flatten, linear: 10]\nloss: cross_entropy\noptimizer: adam\n";
+  write("fetched.yaml", "data: {source: mnist" + rest);
+  EXPECT_EQ(run({"config", "print", "fetched.yaml"}).code, 0);
+  write("lost.yaml", "data: {source: csv" + rest);
+  EXPECT_THAT(run({"config", "print", "lost.yaml"}).err, HasSubstr("'data.path' must be given"));
 }
 
 TEST_F(ProgramTest, ReportsBadCheckpoints) {

@@ -252,11 +252,12 @@ void write_samples(const std::string& png, const std::string& prepared) {
   const std::vector<draw::Picture> pictures =
       classes ? pictures_by_class(split, dataset->info().class_names)
               : pictures_with_targets(split);
-  draw::write_sheet(
-      png, pictures,
-      {.title = fmt::format("{}: {} of {} in {}", dataset->info().source,
-                            classes ? "samples of every class" : "samples", split.rows(), name),
-       .columns = kSheetColumns});
+  const auto shown = std::count_if(pictures.begin(), pictures.end(),
+                                   [](const draw::Picture& p) { return !p.caption.empty(); });
+  draw::write_sheet(png, pictures,
+                    {.title = fmt::format("{}: {} of {} pictures in {}", dataset->info().source,
+                                          shown, split.rows(), name),
+                     .columns = kSheetColumns});
 }
 
 }  // namespace mica::trainers
