@@ -76,8 +76,8 @@ void add_fetch_options(CLI::App& verb, data::PrepareOptions& options) {
 
 void add_source_options(CLI::App& verb, data::PrepareOptions& options) {
   verb.add_option("--split", options.split,
-                  "auto (the source's own, else test=0.2); test=0.2,val=0.1, after random, or "
-                  "stratified, or hash, (stays when rows are added); column=NAME of a CSV file")
+                  "auto (the source's own, else test=0.2); test=0.2,val=0.1; random,test=0.2; "
+                  "stratified,...; hash,... (rows stay when others come); column=NAME (csv)")
       ->type_name("SPLIT");
   verb.add_flag("!--no-stratify", options.stratify, "Splits need not have their share of classes");
   verb.add_option("--seed", options.seed, "Decides which rows go to which split");
