@@ -1,21 +1,12 @@
 #include "trainers/evaluate.h"
 
+#include <numeric>
+
 #include "core/base/error.h"
 #include "core/eval/eval.h"
 
 namespace mica::trainers {
 namespace {
-
-// Undoes the standardisation of regression targets.
-void to_target_units(std::vector<float>& values, const data::Normalization& normalization) {
-  const size_t width = normalization.target_std.size();
-  if (width == 0) return;
-  for (size_t i = 0; i < values.size(); ++i) {
-    const double std = normalization.target_std[i % width];
-    const double mean = normalization.target_mean[i % width];
-    values[i] = static_cast<float>(values[i] * (std > 0 ? std : 1.0) + mean);
-  }
-}
 
 void add_batch(Scores& scores, const Array& output, const Array& y,
                const data::Normalization& normalization) {
@@ -29,20 +20,6 @@ void add_batch(Scores& scores, const Array& output, const Array& y,
   to_target_units(target, normalization);
   scores.values->add(prediction, target);
 }
-
-// Puts the network back into training mode, also when evaluating throws.
-class EvaluationMode {
- public:
-  explicit EvaluationMode(nn::Module& network)
-      : network_(network), training_(network.is_training()) {
-    network_.eval();
-  }
-  ~EvaluationMode() { network_.train(training_); }
-
- private:
-  nn::Module& network_;
-  bool training_;
-};
 
 }  // namespace
 
@@ -82,17 +59,48 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
   options.batch_size = batch_size;
   options.normalization = normalization;
   data::Loader loader(std::move(dataset), split, options);
-  double loss_sum = 0;
+  LossMean mean(loss);
   while (const std::optional<data::Batch> batch = loader.next()) {
     const Array output = network(batch->x);
-    const Array batch_loss = loss(output, batch->y);
-    eval(output, batch_loss);
-    loss_sum += batch_loss.item<double>() * static_cast<double>(batch->size());
+    const Array losses = loss.each(output, batch->y);
+    eval(output, losses);
+    mean.add(losses.to_vector<float>(), batch->y);
     scores.n += batch->size();
     add_batch(scores, output, batch->y, normalization);
   }
-  scores.loss = loss_sum / static_cast<double>(scores.n);
+  scores.loss = mean.value();
   return scores;
+}
+
+void to_target_units(std::vector<float>& values, const data::Normalization& normalization) {
+  const size_t width = normalization.target_std.size();
+  if (width == 0) return;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double std = normalization.target_std[i % width];
+    const double mean = normalization.target_mean[i % width];
+    values[i] = static_cast<float>(values[i] * (std > 0 ? std : 1.0) + mean);
+  }
+}
+
+void LossMean::add(const std::vector<float>& each, const Array& target) {
+  const auto rows = static_cast<size_t>(target.shape()[0]), width = each.size() / rows;
+  for (size_t row = 0; row < rows; ++row) {
+    double sum = 0;
+    for (size_t i = row * width; i < (row + 1) * width; ++i) sum += each[i];
+    losses_.push_back(sum / static_cast<double>(width));
+  }
+  if (factors_.empty()) {
+    weights_.resize(losses_.size(), 1.0);
+    return;
+  }
+  for (const int64_t label : target.to_vector<int64_t>()) {
+    weights_.push_back(factors_.at(static_cast<size_t>(label)));
+  }
+}
+
+double LossMean::value() const {
+  const double weight = std::accumulate(weights_.begin(), weights_.end(), 0.0);
+  return std::accumulate(losses_.begin(), losses_.end(), 0.0) / weight;
 }
 
 }  // namespace mica::trainers

@@ -1,17 +1,18 @@
-// How good a network is on a split.
+// How good a network is on a split, in a few numbers, for a run while it trains. What `mica
+// evaluate` finds out is in trainers/judge/.
 //
-//   Scores scores = evaluate(*network, *loss, dataset, "test", normalization, 128);
+//   Scores scores = evaluate(*network, *loss, dataset, "val", normalization, 128);
 //   scores.loss; scores.find("accuracy");          // 0.9921
-//   to_json(scores, class_names); describe(scores, class_names);
+//   headline(scores);
 //
 // The network runs in evaluation mode and is put back into the mode it was in.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "data/loader.h"
@@ -24,7 +25,8 @@ namespace mica::trainers {
 struct Scores {
   std::string split;
   int64_t n = 0;
-  /// Mean over the examples. Regression: in the units of training.
+  /// Mean over the examples, those of classes with a factor counted by it. Regression: in the units
+  /// of training.
   double loss = 0;
   std::optional<ClassificationMetrics> classes;
   /// In the target's own units.
@@ -44,9 +46,41 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
 /// split, n, loss and the metrics; for classes also macro averages, per_class and confusion (rows
 /// are the truth).
 nlohmann::ordered_json to_json(const Scores& scores, const std::vector<std::string>& class_names);
-/// The same for people: a line of totals, a table of classes, the confusion matrix of up to 20.
-std::string describe(const Scores& scores, const std::vector<std::string>& class_names);
 /// "accuracy 0.9921 ± 0.0009, loss 0.0253 (10000 examples)"
 std::string headline(const Scores& scores);
+
+/// Evaluation mode for as long as this lives, also when evaluating throws.
+class EvaluationMode {
+ public:
+  explicit EvaluationMode(nn::Module& network)
+      : network_(network), training_(network.is_training()) {
+    network_.eval();
+  }
+  ~EvaluationMode() { network_.train(training_); }
+  EvaluationMode(const EvaluationMode&) = delete;
+  EvaluationMode& operator=(const EvaluationMode&) = delete;
+
+ private:
+  nn::Module& network_;
+  bool training_;
+};
+
+/// Undoes the standardisation of regression targets.
+void to_target_units(std::vector<float>& values, const data::Normalization& normalization);
+
+/// The loss of a split from its batches.
+class LossMean {
+ public:
+  explicit LossMean(const nn::Loss& loss) : factors_(loss.class_weights()) {}
+  /// `each` has as many numbers for each row of `target`.
+  void add(const std::vector<float>& each, const Array& target);
+  double value() const;
+  const std::vector<double>& losses() const { return losses_; }
+  const std::vector<double>& weights() const { return weights_; }
+
+ private:
+  std::vector<double> factors_;
+  std::vector<double> losses_, weights_;
+};
 
 }  // namespace mica::trainers

@@ -90,6 +90,8 @@ class ProgramTest : public testing::Test {
           "train: {epochs: 12}\n");
   }
 
+  void check_evaluation_files();
+
   std::vector<std::string> files() const {
     std::vector<std::string> names;
     for (const auto& entry : fs::directory_iterator(root_)) {
@@ -110,7 +112,7 @@ TEST_F(ProgramTest, ExplainsItself) {
        {"train", "evaluate", "prepare", "summary", "config", "bench", "doctor", "version", "143"}) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
-  for (const char* verb : {"train", "evaluate", "prepare", "summary", "config"}) {
+  for (const char* verb : {"train", "evaluate", "predict", "prepare", "summary", "config"}) {
     const Result result = run({verb, "--help"});
     EXPECT_EQ(result.code, 0) << verb;
     EXPECT_THAT(result.out, HasSubstr("Exit codes")) << verb;
@@ -140,6 +142,37 @@ TEST_F(ProgramTest, HasNoGpu) {
   EXPECT_THAT(result.err, HasSubstr("this build of Mica has no GPU support"));
 }
 
+// Of runs/points, which is judged again and asked for predictions.
+void ProgramTest::check_evaluation_files() {
+  const fs::path folder = root_ / "runs/points/evaluation-test";
+  const Result printed = run({"evaluate", "runs/points", "--threads", "1"});
+  EXPECT_EQ(printed.out, read_file(folder / "report.txt"));
+  EXPECT_EQ(printed.err, "files: runs/points/evaluation-test\n");
+  EXPECT_EQ(run({"evaluate", "runs/points", "--threads", "2", "--out", "again"}).code, 0);
+  for (const char* file : {"report.txt", "report.json", "predictions.csv", "confusion.csv",
+                           "confusion.png", "confusion_normalized.csv", "confusion_normalized.png",
+                           "calibration.csv", "calibration.png"}) {
+    ASSERT_TRUE(fs::exists(folder / file)) << file;
+    EXPECT_EQ(read_file(folder / file), read_file(root_ / "again" / file)) << file;
+  }
+  EXPECT_FALSE(fs::exists(folder / "misclassified.png"));  // no pictures
+  EXPECT_EQ(run({"evaluate", "runs/points", "--split", "val", "--no-files"}).code, 0);
+  EXPECT_FALSE(fs::exists(root_ / "runs/points/evaluation-val"));
+  EXPECT_EQ(run({"evaluate", "runs/points", "--max", "loss=0"}).code, 5);
+  EXPECT_THAT(run({"evaluate", "runs/points", "--min", "acuracy=0"}).err,
+              HasSubstr("no metric 'acuracy' for this data (did you mean 'accuracy'?)"));
+
+  write("new.csv", "b,a\n0,90\n90,0\nx,1\n");
+  const Result predicted = run({"predict", "runs/points", "new.csv", "--top-k", "1"});
+  EXPECT_EQ(predicted.code, 3);
+  EXPECT_THAT(predicted.out,
+              testing::MatchesRegex("input,row,prediction,confidence\n"
+                                    "new.csv,0,more,[0-9.]+\nnew.csv,1,less,[0-9.]+\n"));
+  EXPECT_EQ(
+      predicted.err,
+      "error: new.csv:4:1: 'x' is no number (column b)\n1 of 3 inputs could not be predicted\n");
+}
+
 TEST_F(ProgramTest, TrainsAndEvaluates) {
   write_example();
   const Result trained = run({"train", "points.yaml", "--seed", "5"});
@@ -166,6 +199,8 @@ TEST_F(ProgramTest, TrainsAndEvaluates) {
   EXPECT_EQ(run({"evaluate", "runs/points", "--min", "accuracy=1.01"}).code, 5);
   EXPECT_EQ(run({"evaluate", "runs/points", "--min", "accuracy=0.5"}).code, 0);
   EXPECT_EQ(run({"evaluate", "runs/points", "--split", "tset"}).code, 3);
+
+  check_evaluation_files();
 
   // A second run never touches the first, and the effective config gives the first one's weights.
   EXPECT_EQ(run({"train", "runs/points/config.yaml", "--set", "name=points"}).code, 0);

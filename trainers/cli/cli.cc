@@ -20,7 +20,7 @@ constexpr const char* kExitCodes =
     "  2    wrong usage or config\n"
     "  3    data: a file is missing, damaged or can't be written\n"
     "  4    training diverged (the loss is no finite number)\n"
-    "  5    a check was not met (evaluate --min)\n"
+    "  5    a check was not met (evaluate --min, --max)\n"
     "  130  stopped by SIGINT (Ctrl-C), 143 by SIGTERM; a training run saves first\n";
 
 void print_error(const std::string& text) {
@@ -72,6 +72,7 @@ int parse_and_run(int argc, const char* const* argv) {
   app.get_formatter()->column_width(34);
   add_train(app, action, join_arguments(argc, argv));
   add_evaluate(app, action);
+  add_predict(app, action);
   add_compare(app, action);
   add_prepare(app, action);
   add_summary(app, action);

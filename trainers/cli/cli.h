@@ -21,6 +21,7 @@ using Action = std::function<int()>;
 // Each adds its verb to `app`; parsing it sets `action`.
 void add_train(CLI::App& app, Action& action, const std::string& command_line);
 void add_evaluate(CLI::App& app, Action& action);
+void add_predict(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_prepare(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);

@@ -1,14 +1,14 @@
-// mica evaluate: the scores of a run or a checkpoint.
+// mica evaluate: how good a run or a checkpoint is, printed and as a folder of files.
 #include <unistd.h>
 
 #include <filesystem>
 
 #include "core/base/error.h"
-#include "trainers/checkpoint.h"
 #include "trainers/cli/cli.h"
-#include "trainers/evaluate.h"
-#include "trainers/run_folder.h"
+#include "trainers/judge/files.h"
+#include "trainers/judge/report.h"
 #include "trainers/setup.h"
+#include "trainers/trained.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -17,8 +17,10 @@ namespace {
 struct EvaluateOptions {
   std::string target;
   std::string split = "test";
-  std::vector<std::string> minimum;
+  std::string out;
+  std::vector<std::string> minimum, maximum;
   bool json = false;
+  bool no_files = false;
   CommonOptions common;
 };
 
@@ -36,79 +38,98 @@ class TemporaryFile {
   fs::path path_;
 };
 
-fs::path choose_checkpoint(const fs::path& target) {
-  if (!fs::exists(target)) fail(ErrorKind::kData, "{}: no such file or folder", target.string());
-  if (!fs::is_directory(target)) return target;
-  const RunFolder folder{target};
-  if (!fs::exists(folder.last())) {
-    fail(ErrorKind::kData, "{}: no run with a checkpoint in this folder (no {})", target.string(),
-         folder.last().string());
-  }
-  const Checkpoint last = load_checkpoint(folder.last().string());
-  const RunConfig config = parse_config(last.config, folder.last().string(), target.string());
-  const bool best = config.train.keep == "best" && fs::exists(folder.best());
-  return best ? folder.best() : folder.last();
-}
+// "accuracy=0.97" of --min, or of --max.
+struct Check {
+  std::string metric;
+  double bound = 0;
+  bool at_least = true;
+};
 
-// "accuracy=0.97" holds or not. Throws for anything else.
-bool meets(const std::string& check, const Scores& scores) {
-  const size_t equals = check.find('=');
-  double wanted = 0;
+Check parse_check(const std::string& text, bool at_least) {
+  const size_t equals = text.find('=');
+  Check check = {text.substr(0, equals), 0, at_least};
   size_t used = 0;
   try {
-    wanted = std::stod(check.substr(equals + 1), &used);
+    check.bound = std::stod(text.substr(equals + 1), &used);
   } catch (const std::exception&) {
     used = 0;
   }
-  if (equals == std::string::npos || used == 0 || used != check.size() - equals - 1) {
-    fail("--min: wanted METRIC=NUMBER, got '{}'", check);
+  if (equals == std::string::npos || used == 0 || used != text.size() - equals - 1) {
+    fail("{}: wanted METRIC=NUMBER, got '{}'", at_least ? "--min" : "--max", text);
   }
-  const double got = scores.find(check.substr(0, equals));
-  if (got >= wanted) return true;
-  fmt::print(stderr, "check not met: {} is {:.6g}, wanted at least {:g}\n", check.substr(0, equals),
-             got, wanted);
+  return check;
+}
+
+// A figure that is not known meets nothing.
+bool meets(const Check& check, const Judgement& judgement) {
+  const double got = judgement.find(check.metric).value;
+  if (check.at_least ? got >= check.bound : got <= check.bound) return true;
+  fmt::print(stderr, "check not met: {} is {:.6g}, wanted at {} {:g}\n", check.metric, got,
+             check.at_least ? "least" : "most", check.bound);
   return false;
 }
 
-void load_weights(nn::Module& network, const Checkpoint& checkpoint, const std::string& path) {
+// Where the files go unless told otherwise: into the run, or beside the checkpoint.
+fs::path default_folder(const TrainedModel& model, const std::string& split) {
+  const std::string name = "evaluation-" + split;
+  const fs::path run = model.run_folder();
+  if (!run.empty()) return run / name;
+  return model.path.parent_path() / fmt::format("{}-{}", model.path.stem().string(), name);
+}
+
+// A run that can't be written to can be judged all the same.
+void write_files(const EvaluateOptions& options, const TrainedModel& model,
+                 const Judgement& judgement, const Outputs& outputs, const data::Dataset& dataset) {
+  if (options.no_files) return;
+  const bool named = !options.out.empty();
+  const fs::path folder = named ? fs::path(options.out) : default_folder(model, options.split);
   try {
-    network.load_state(checkpoint.model);
+    write_evaluation(folder, judgement, outputs, dataset, model.path.string());
   } catch (const Error& error) {
-    fail(ErrorKind::kData, "{}: a checkpoint of another model: {}", path, error.what());
+    if (named || error.kind() != ErrorKind::kData) throw;
+    fmt::print(stderr, "warning: no files written: {}\n", error.what());
+    return;
   }
+  if (!options.common.quiet) fmt::print(stderr, "files: {}\n", folder.string());
+}
+
+// The data of the run, or what --set says.
+OpenedData data_of(const TrainedModel& model, const EvaluateOptions& options,
+                   const fs::path& temporary) {
+  bool same_data = true;
+  for (const std::string& set : options.common.set) same_data &= !set.starts_with("data.");
+  const fs::path prepared = model.run_folder() / "data.h5";
+  const bool use_prepared = same_data && !model.run_folder().empty() && fs::exists(prepared);
+  const OpenedData data = open_data(model.config, use_prepared ? prepared : temporary);
+  check_loss(model.config, *data.dataset);
+  const Shape& wanted = model.checkpoint.example_shape;
+  if (data.dataset->sample_shape() != wanted) {
+    fail(ErrorKind::kData, "{}: the model was trained on examples of shape {}, {} has {}",
+         model.path.string(), to_string(wanted), model.config.data.path,
+         to_string(data.dataset->sample_shape()));
+  }
+  return data;
 }
 
 int evaluate_run(const EvaluateOptions& options) {
   options.common.apply();
-  const fs::path path = choose_checkpoint(options.target);
-  const Checkpoint checkpoint = load_checkpoint(path.string());
-  const RunConfig config = parse_config(checkpoint.config, path.string(),
-                                        path.parent_path().string(), options.common.set);
-  // Overrides of the data mean other data than the run has prepared.
-  bool same_data = true;
-  for (const std::string& set : options.common.set) same_data &= !set.starts_with("data.");
-  const fs::path prepared = path.parent_path().parent_path() / "data.h5";
+  std::vector<Check> checks;
+  for (const std::string& text : options.minimum) checks.push_back(parse_check(text, true));
+  for (const std::string& text : options.maximum) checks.push_back(parse_check(text, false));
+  const TrainedModel model = open_trained(options.target, options.common.set);
   const TemporaryFile temporary;
-  const bool use_prepared = same_data && fs::exists(prepared);
-  const OpenedData data = open_data(config, use_prepared ? prepared : temporary.path());
-  check_loss(config, *data.dataset);
-  if (data.dataset->sample_shape() != checkpoint.example_shape) {
-    fail(ErrorKind::kData, "{}: the model was trained on examples of shape {}, {} has {}",
-         path.string(), to_string(checkpoint.example_shape), config.data.path,
-         to_string(data.dataset->sample_shape()));
-  }
-  const auto network =
-      build_network(config, checkpoint.example_shape, wanted_outputs(*data.dataset));
-  load_weights(*network, checkpoint, path.string());
-  const Scores scores = evaluate(*network, *config.loss, data.dataset, options.split,
-                                 checkpoint.normalization, config.data.batch_size);
-  const std::vector<std::string>& names = data.dataset->info().class_names;
+  const OpenedData data = data_of(model, options, temporary.path());
+  const Outputs outputs = collect(*model.network, *model.config.loss, data.dataset, options.split,
+                                  model.checkpoint.normalization, model.config.data.batch_size);
+  const Judgement judgement = judge(outputs);
   if (options.json)
-    fmt::print("{}\n", to_json(scores, names).dump());
+    fmt::print("{}\n", dumped(to_json(judgement)));
   else
-    fmt::print("{}: {}", path.string(), describe(scores, names));
+    fmt::print("{}", describe(judgement, outputs, model.path.string()));
+  std::fflush(stdout);
+  write_files(options, model, judgement, outputs, *data.dataset);
   bool met = true;
-  for (const std::string& check : options.minimum) met = meets(check, scores) && met;
+  for (const Check& check : checks) met = meets(check, judgement) && met;
   return met ? 0 : static_cast<int>(ErrorKind::kCheck);
 }
 
@@ -117,7 +138,7 @@ int evaluate_run(const EvaluateOptions& options) {
 void add_evaluate(CLI::App& app, Action& action) {
   auto options = std::make_shared<EvaluateOptions>();
   CLI::App* verb =
-      app.add_subcommand("evaluate", "Print the loss and metrics of a run or a checkpoint");
+      app.add_subcommand("evaluate", "Judge a run or a checkpoint: metrics, report, pictures");
   verb->add_option("run", options->target,
                    "Folder of a run (its best weights, or the last with train.keep: last) or a "
                    "checkpoint file")
@@ -126,9 +147,17 @@ void add_evaluate(CLI::App& app, Action& action) {
   verb->add_option("--split", options->split, "train, val or test")
       ->type_name("NAME")
       ->capture_default_str();
+  verb->add_option("-o,--out", options->out,
+                   "Folder for report, predictions, confusion matrix, pictures (default: "
+                   "evaluation-SPLIT in the run's folder)")
+      ->type_name("DIR");
+  verb->add_flag("--no-files", options->no_files, "Print only");
   verb->add_flag("--json", options->json,
-                 "One JSON object: split, n, loss, accuracy or r2, and the rest");
+                 "One JSON object: split, n, every figure, intervals, per_class, confusion");
   verb->add_option("--min", options->minimum, "Exit with 5 unless a metric is at least a number")
+      ->type_name("METRIC=NUMBER")
+      ->allow_extra_args(false);
+  verb->add_option("--max", options->maximum, "Exit with 5 unless a metric is at most a number")
       ->type_name("METRIC=NUMBER")
       ->allow_extra_args(false);
   options->common.add_set(*verb);

@@ -107,8 +107,7 @@ Size size_of(const CalibrationChart&) { return {440, 480}; }
 
 void draw(Canvas& canvas, const CalibrationChart& chart) {
   const Size size = size_of(chart);
-  Color gap = kAlert;
-  gap.alpha = 0.45;
+  const Color gap = blend(kPaper, kAlert, 0.45);
   const LegendEntry legend[] = {{.name = "accuracy", .color = series_color(0), .filled = true},
                                 {.name = "gap to confidence", .color = gap, .filled = true}};
   double top = draw_head(canvas, size.width, chart.title, legend);

@@ -1,0 +1,149 @@
+// What an evaluation looks like: the misclassified, the confusion matrix, calibration, residuals.
+#include <algorithm>
+
+#include "trainers/draw/chart.h"
+#include "trainers/draw/sheet.h"
+#include "trainers/judge/files.h"
+#include "trainers/judge/report.h"
+
+namespace mica::trainers {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr size_t kMostPictures = 100, kMostDots = 5000, kMostTargets = 4;
+
+bool are_pictures(const data::Dataset& dataset) {
+  const Shape& shape = dataset.sample_shape();
+  return shape.size() == 3 && shape[0] > 1 && shape[1] > 1 &&
+         (shape[2] == 1 || shape[2] == 3 || shape[2] == 4);
+}
+
+// The example as bytes; numbers are stretched from their least to their largest.
+draw::Picture picture_of(const data::Split& split, int64_t row) {
+  const Shape shape = split.sample_shape();
+  draw::Picture picture{shape[0], shape[1], shape[2], {}, {}, false};
+  const auto count = static_cast<size_t>(size_of(shape)), from = static_cast<size_t>(row) * count;
+  if (split.x.dtype == Dtype::kUint8) {
+    const std::span<const uint8_t> bytes = split.x.as<uint8_t>().subspan(from, count);
+    picture.pixels.assign(bytes.begin(), bytes.end());
+    return picture;
+  }
+  const std::span<const float> values = split.x.as<float>().subspan(from, count);
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const float range = *most > *least ? *most - *least : 1;
+  for (const float value : values) {
+    picture.pixels.push_back(static_cast<uint8_t>(255 * (value - *least) / range + 0.5f));
+  }
+  return picture;
+}
+
+void write_misclassified(const fs::path& png, const Outputs& outputs,
+                         const data::Dataset& dataset) {
+  const std::vector<int64_t> rows = mistakes(outputs);
+  const data::Split& split = dataset.split(outputs.split);
+  const auto name = [&](int64_t label) { return outputs.names[static_cast<size_t>(label)]; };
+  std::vector<draw::Picture> pictures;
+  for (const int64_t row : std::span(rows).first(std::min(rows.size(), kMostPictures))) {
+    const auto at = static_cast<size_t>(row);
+    pictures.push_back(picture_of(split, row));
+    // Long names stand below each other.
+    const std::string truth = name(outputs.labels[at]), taken = name(outputs.predicted[at]);
+    const char* joint = truth.size() + taken.size() > 12 ? "\n→ " : " → ";
+    pictures.back().caption =
+        fmt::format("{}{}{}\n{:.4f}  #{}", truth, joint, taken, outputs.confidence(row), row);
+  }
+  const std::string which = rows.size() > kMostPictures
+                                ? fmt::format(", the {} most confident", kMostPictures)
+                                : ", the most confident first";
+  const std::string title = fmt::format(
+      "{} of {} examples of '{}' misclassified{}", grouped(static_cast<int64_t>(rows.size())),
+      grouped(outputs.n), outputs.split, rows.empty() ? "" : which);
+  draw::write_sheet(png, pictures, {.title = title, .columns = 10});
+}
+
+void write_confusion(const fs::path& folder, const Judgement& judgement,
+                     const std::vector<std::string>& names) {
+  const ClassificationMetrics& counts = *judgement.counts;
+  draw::HeatMap counted{.title = fmt::format("Confusion on '{}'", judgement.split),
+                        .row_title = "truth",
+                        .column_title = "prediction",
+                        .rows = names,
+                        .columns = names,
+                        .confusion = true};
+  draw::HeatMap shares = counted;
+  shares.title += ", shares of the truth";
+  shares.decimals = 2;
+  const std::vector<ClassScore> scores = counts.per_class();
+  for (int64_t truth = 0; truth < counts.classes(); ++truth) {
+    const auto support = static_cast<double>(scores[static_cast<size_t>(truth)].support);
+    for (int64_t predicted = 0; predicted < counts.classes(); ++predicted) {
+      const auto count = static_cast<double>(counts.confusion(truth, predicted));
+      counted.values.push_back(count);
+      shares.values.push_back(support > 0 ? count / support : 0);
+    }
+  }
+  draw::write_png(folder / "confusion.png", counted);
+  draw::write_png(folder / "confusion_normalized.png", shares);
+}
+
+void write_calibration(const fs::path& png, const Judgement& judgement) {
+  draw::CalibrationChart chart{.title = fmt::format("Calibration on '{}'", judgement.split)};
+  for (const CalibrationBin& bin : judgement.calibration) {
+    chart.bins.push_back({bin.confidence, bin.accuracy, bin.count});
+  }
+  chart.note = fmt::format("expected calibration error {:.4f}", judgement.find("ece").value);
+  draw::write_png(png, chart);
+}
+
+// Evenly chosen, so that a plot of a million points is no blot and no large file.
+std::vector<size_t> shown_rows(int64_t n) {
+  const auto all = static_cast<size_t>(n), shown = std::min(all, kMostDots);
+  std::vector<size_t> rows;
+  for (size_t i = 0; i < shown; ++i) rows.push_back(i * all / shown);
+  return rows;
+}
+
+void write_values(const fs::path& folder, const Judgement& judgement, const Outputs& outputs) {
+  const bool one = outputs.width == 1;
+  const std::string what = one ? outputs.names[0] : "all targets";
+  draw::Plot truth{.title = fmt::format("Prediction and truth on '{}' (R² {:.4f})", judgement.split,
+                                        judgement.find("r2").value),
+                   .x = {.label = "truth: " + what},
+                   .y = {.label = "prediction"},
+                   .diagonal = true,
+                   .size = {520, 520}};
+  draw::Plot residuals{.title = fmt::format("Errors on '{}' (mean absolute error {:.5g})",
+                                            judgement.split, judgement.find("mae").value),
+                       .x = {.label = "prediction: " + what},
+                       .y = {.label = "prediction - truth"},
+                       .zero_line = true};
+  const auto width = static_cast<size_t>(outputs.width);
+  const std::vector<size_t> rows = shown_rows(outputs.n);
+  for (size_t k = 0; k < std::min(width, kMostTargets); ++k) {
+    const std::string name = one ? "" : outputs.names[k];
+    draw::Series wanted{.name = name, .style = draw::Style::kDots}, error = wanted;
+    for (const size_t row : rows) {
+      const size_t i = row * width + k;
+      wanted.x.push_back(outputs.targets[i]);
+      wanted.y.push_back(outputs.values[i]);
+      error.x.push_back(outputs.values[i]);
+      error.y.push_back(static_cast<double>(outputs.values[i]) - outputs.targets[i]);
+    }
+    truth.series.push_back(std::move(wanted));
+    residuals.series.push_back(std::move(error));
+  }
+  draw::write_png(folder / "predicted.png", truth);
+  draw::write_png(folder / "residuals.png", residuals);
+}
+
+}  // namespace
+
+void write_pictures(const fs::path& folder, const Judgement& judgement, const Outputs& outputs,
+                    const data::Dataset& dataset) {
+  if (!judgement.counts) return write_values(folder, judgement, outputs);
+  write_confusion(folder, judgement, outputs.names);
+  write_calibration(folder / "calibration.png", judgement);
+  if (are_pictures(dataset)) write_misclassified(folder / "misclassified.png", outputs, dataset);
+}
+
+}  // namespace mica::trainers
