@@ -115,7 +115,9 @@ std::pair<std::vector<double>, std::vector<double>> MetricsTable::series(
   const size_t i = at(x), j = at(y);
   if (i == columns.size() || j == columns.size()) return series;
   for (size_t row = 0; row < rows.size(); ++row) {
-    if (events[row] != event || std::isnan(rows[row][i]) || std::isnan(rows[row][j])) continue;
+    if (events[row] != event || !std::isfinite(rows[row][i]) || !std::isfinite(rows[row][j])) {
+      continue;
+    }
     series.first.push_back(rows[row][i]);
     series.second.push_back(rows[row][j]);
   }

@@ -52,7 +52,7 @@ struct MetricsTable {
   std::vector<std::vector<double>> rows;
 
   bool has(const std::string& column) const;
-  /// The rows of an event where both columns have a number: x and y.
+  /// The rows of an event where both columns have a finite number: x and y.
   std::pair<std::vector<double>, std::vector<double>> series(const std::string& event,
                                                              const std::string& x,
                                                              const std::string& y) const;

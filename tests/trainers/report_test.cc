@@ -140,6 +140,8 @@ TEST_F(ReportTest, AveragesDoNotShiftWhatFalls) {
       table.events.push_back("step");
       table.rows.push_back({1.0 * step, exponential ? std::exp(-0.01 * step) : 2000.0 - step});
     }
+    table.events.push_back("step");
+    table.rows.push_back({1001, INFINITY});  // of a step that diverged: not drawn
     const std::vector<RunChart> charts = run_charts(table, 0);
     ASSERT_EQ(charts.size(), 1u);
     EXPECT_EQ(charts[0].plot.y.logarithmic, exponential);
