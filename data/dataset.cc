@@ -26,12 +26,17 @@ void check_labels(const std::string& path, const std::string& split, const HostT
   }
 }
 
-void check_statistics(const std::string& path, const DatasetInfo& info, const Shape& sample) {
-  const size_t wanted = sample.empty() ? 1 : static_cast<size_t>(sample.back());
-  if (info.mean.size() != info.std.size() || (!info.mean.empty() && info.mean.size() != wanted)) {
-    fail_in(path, fmt::format("mean and std have {} and {} entries, wanted {}", info.mean.size(),
-                              info.std.size(), wanted));
-  }
+void check_statistics(const std::string& path, const DatasetInfo& info, const Shape& sample,
+                      const Shape& target) {
+  const auto check = [&](std::string_view names, const std::vector<double>& mean,
+                         const std::vector<double>& std, const Shape& shape) {
+    const size_t wanted = shape.empty() ? 1 : static_cast<size_t>(shape.back());
+    if (mean.size() == std.size() && (mean.empty() || mean.size() == wanted)) return;
+    fail_in(path, fmt::format("{} have {} and {} entries, wanted {}", names, mean.size(),
+                              std.size(), wanted));
+  };
+  check("mean and std", info.mean, info.std, sample);
+  check("target_mean and target_std", info.target_mean, info.target_std, target);
 }
 
 }  // namespace
@@ -72,6 +77,10 @@ std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
       fail_in(path, fmt::format("{}/x has shape {} and {}/y {}, wanted as many rows", group,
                                 to_string(x), group, to_string(y)));
     }
+    if (size_of(x) == 0) fail_in(path, fmt::format("{}/x has shape {}", group, to_string(x)));
+    if (dataset->info_.task == Task::kClassification && y.size() != 1) {
+      fail_in(path, fmt::format("{}/y has shape {}, wanted a label a row", group, to_string(y)));
+    }
     if (!dataset->rows_.empty() &&
         (tail(x) != dataset->sample_shape_ || tail(y) != dataset->target_shape_)) {
       fail_in(path, fmt::format("{}/x has rows of shape {}, other splits of {}", group,
@@ -83,7 +92,7 @@ std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
     dataset->target_shape_ = tail(y);
   }
   if (dataset->rows_.empty()) fail_in(path, "the data set is empty: no train, val or test in it");
-  check_statistics(path, dataset->info_, dataset->sample_shape_);
+  check_statistics(path, dataset->info_, dataset->sample_shape_, dataset->target_shape_);
   return dataset;
 }
 
@@ -99,7 +108,7 @@ std::shared_ptr<const Dataset> Dataset::from_memory(DatasetInfo info,
     dataset->check_split(name, split);
   }
   dataset->splits_ = std::move(splits);
-  check_statistics("", dataset->info_, dataset->sample_shape_);
+  check_statistics("", dataset->info_, dataset->sample_shape_, dataset->target_shape_);
   return dataset;
 }
 

@@ -72,12 +72,23 @@ void check(bool done, const Reader& reader, const std::string& path) {
   if (!done) fail(ErrorKind::kData, "{}: damaged JPEG file: {}", path, reader.message);
 }
 
+// A block of 8 x 8 pixels takes a bit at least; arithmetic coding may need less, hence four times
+// as many. What claims more would only cost memory before it turned out to be cut off.
+void check_size(const Reader& reader, size_t bytes, const std::string& path) {
+  constexpr size_t kMaxPixelsInByte = 4 * 8 * 64;
+  const size_t pixels = size_t{reader.jpeg.image_width} * reader.jpeg.image_height;
+  if (pixels <= kMaxPixelsInByte * bytes) return;
+  fail(ErrorKind::kData, "{}: damaged JPEG file: {} bytes cannot hold {} x {} pixels", path, bytes,
+       reader.jpeg.image_width, reader.jpeg.image_height);
+}
+
 void start(Reader& reader, std::span<const std::byte> file, const std::string& path) {
   reader.jpeg.err = jpeg_std_error(&reader.errors);
   reader.jpeg.client_data = &reader;
   reader.errors.error_exit = on_error;
   reader.errors.emit_message = on_message;
   check(step_header(reader, file), reader, path);
+  check_size(reader, file.size(), path);
 }
 
 /// The orientation of a picture's EXIF data, 1 to 8; 1 (as it lies) without any or where the data

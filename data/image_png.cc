@@ -9,6 +9,8 @@ namespace mica::data {
 namespace {
 
 constexpr int64_t kMaxSide = 1 << 16;
+// No deflated byte becomes more (zlib, "Technical details").
+constexpr size_t kMaxInflation = 1032;
 
 struct Input {
   const std::byte* data;
@@ -78,6 +80,12 @@ void start(Reader& reader, std::span<const std::byte> file, const std::string& p
   if (png_get_image_width(reader.png, reader.info) > kMaxSide ||
       png_get_image_height(reader.png, reader.info) > kMaxSide) {
     fail(ErrorKind::kData, "{}: more than {} pixels wide or high", path, kMaxSide);
+  }
+  const size_t packed = png_get_rowbytes(reader.png, reader.info);
+  if (packed * png_get_image_height(reader.png, reader.info) > kMaxInflation * file.size()) {
+    fail(ErrorKind::kData, "{}: damaged PNG file: {} bytes cannot hold {} x {} pixels", path,
+         file.size(), png_get_image_width(reader.png, reader.info),
+         png_get_image_height(reader.png, reader.info));
   }
 }
 

@@ -66,6 +66,7 @@ void read_state(const Hdf5Reader& in, RunState& state) {
       value = in.attribute_double("/state", std::string(name));
     } else {
       value = static_cast<T>(in.attribute_int("/state", std::string(name)));
+      if (value < 0) fail(ErrorKind::kData, "{}: the {} of /state is {}", in.path(), name, value);
     }
   });
 }
@@ -119,7 +120,10 @@ Checkpoint load_checkpoint(const std::string& path) {
   Checkpoint checkpoint;
   checkpoint.model = read_arrays(in, "/model");
   const HostTensor shape = convert(in.attribute("/model", "example_shape"), int64);
-  for (const int64_t length : shape.as<int64_t>()) checkpoint.example_shape.push_back(length);
+  for (const int64_t length : shape.as<int64_t>()) {
+    if (length < 0) fail(ErrorKind::kData, "{}: example_shape has a length {}", path, length);
+    checkpoint.example_shape.push_back(length);
+  }
   for_each_field(checkpoint.normalization, [&](std::string_view name, auto& values) {
     values = read_numbers(in, std::string(name));
   });

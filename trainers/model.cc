@@ -14,6 +14,8 @@ using Substitutions = std::vector<Entry>;
 
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxLayers = 100'000;
+// Rounds of repeats and values put in place of names: nested ones multiply in a few lines.
+constexpr size_t kMaxSteps = 1'000'000;
 constexpr std::string_view kProjection = "projection";
 
 void collect_names(const Value& value, std::vector<std::string>& names) {
@@ -89,10 +91,26 @@ class ModelReader {
       errors_.add(list.at, fmt::format("expected a list of layers, got {}", list.describe()));
       return;
     }
+    if (!count_steps(1, list.at)) return;
     for (const Value& item : list.items) {
-      if (count_ > kMaxLayers || too_deep_) return;
+      if (count_ > kMaxLayers || too_deep_ || steps_ > kMaxSteps) return;
       read_item(item, names, depth, model);
     }
+  }
+
+  bool count_steps(size_t more, const Location& at) {
+    if (steps_ > kMaxSteps) return false;
+    steps_ += more;
+    if (steps_ <= kMaxSteps) return true;
+    errors_.add(at, fmt::format("repeats and names make more than {} steps", kMaxSteps));
+    return false;
+  }
+
+  static size_t count_values(const Value& value) {
+    size_t count = 1;
+    for (const Value& item : value.items) count += count_values(item);
+    for (const Entry& entry : value.entries) count += count_values(entry.value);
+    return count;
   }
 
   void read_item(const Value& item, const Substitutions& names, int depth, Model& model) {
@@ -259,7 +277,7 @@ class ModelReader {
     const Value counted = substitute(*repeat, names);
     const Setting setting{"repeat", &count, {.min = 0, .max = kMaxLayers}};
     Section({Value::map({{"repeat", counted, block.at}})}, "", errors_).read({setting});
-    for (int64_t i = 0; i < count && count_ <= kMaxLayers; ++i) {
+    for (int64_t i = 0; i < count && count_ <= kMaxLayers && steps_ <= kMaxSteps; ++i) {
       read_into(*list, names, depth + 1, model);
     }
   }
@@ -312,7 +330,9 @@ class ModelReader {
     const std::string name = value.text.substr(1);
     std::vector<std::string> known;
     for (auto it = names.rbegin(); it != names.rend(); ++it) {
-      if (it->key == name) return it->value;
+      if (it->key == name) {
+        return count_steps(count_values(it->value), value.at) ? it->value : Value{};
+      }
       known.push_back(it->key);
     }
     errors_.add(value.at, fmt::format("unknown name '${}'{}", name, suggestion(name, known)));
@@ -322,6 +342,7 @@ class ModelReader {
   const Value* blocks_;
   Diagnostics& errors_;
   size_t count_ = 0;
+  size_t steps_ = 0;
   bool too_deep_ = false;
 };
 

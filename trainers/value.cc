@@ -5,9 +5,11 @@
 
 #include <charconv>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 #include "core/base/error.h"
+#include "trainers/yaml_documents.h"
 
 namespace mica::trainers {
 namespace {
@@ -74,13 +76,16 @@ Value parse(const std::string& text, const std::string& source, const Location* 
             Diagnostics& errors) {
   Importer importer(source, at_override, errors);
   try {
-    // Load() would silently read the first document only.
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      errors.add(importer.locate(documents[1].Mark()), "only one YAML document may be in a config");
+    std::optional<YAML::Mark> more;
+    const YAML::Node root = load_document(text, more);
+    if (more) {
+      const bool marked = text.compare(static_cast<size_t>(more->pos), 3, "---") == 0;
+      errors.add(importer.locate(*more),
+                 marked
+                     ? "only one YAML document may be in a config"
+                     : "not valid YAML: this belongs to nothing above it; is it indented right?");
     }
-    if (documents.empty()) return {};
-    return importer.import(documents[0]);
+    return importer.import(root);
   } catch (const YAML::Exception& error) {
     errors.add(importer.locate(error.mark), fmt::format("not valid YAML: {}", error.msg));
     return {};

@@ -35,7 +35,7 @@ namespace {
 constexpr int kMostSilence = 120'000;  // milliseconds until a child that says nothing is lost
 constexpr rlim_t kSeconds = 1;  // of computing for an answer, and a second more for so many bytes
 constexpr rlim_t kBytesPerSecond = 10 << 20;  // of the file and of the answer
-constexpr rlim_t kSpareMemory = rlim_t{2} << 30;
+[[maybe_unused]] constexpr rlim_t kSpareMemory = rlim_t{2} << 30;
 constexpr int64_t kBlock = int64_t{64} << 20;  // bytes that go through the socket at a time
 constexpr uint64_t kMostMessage = uint64_t{1} << 32;
 

@@ -1,5 +1,7 @@
 #include "core/io/host_tensor.h"
 
+#include <cmath>
+#include <limits>
 #include <type_traits>
 
 namespace mica {
@@ -18,6 +20,14 @@ To cast(const From& value) {
     return {static_cast<typename To::value_type>(value), 0};
   } else if constexpr (std::is_same_v<To, float16_t> || std::is_same_v<To, bfloat16_t>) {
     return To(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To> &&
+                       !std::is_same_v<To, bool>) {
+    // C++ leaves open what becomes of NaN and of numbers out of range, as damaged files hold them.
+    using Limits = std::numeric_limits<To>;
+    if (std::isnan(value)) return 0;
+    if (value <= static_cast<From>(Limits::lowest())) return Limits::lowest();
+    if (value >= static_cast<From>(Limits::max())) return Limits::max();
+    return static_cast<To>(value);
   } else {
     return static_cast<To>(value);
   }
