@@ -11,11 +11,15 @@
 // which the data set stores them (bytes from 0 to 255 for pictures). Everything const is
 // thread-safe.
 //
+// Some steps make one example of two of a batch (mixup, cutmix): a function of (seed, epoch, number
+// of the batch).
+//
 // To add one: a row in augment.def and a class in augments.h.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -52,26 +56,50 @@ class Draws {
   /// 0 ... bound-1.
   int64_t below(int64_t bound);
   bool chance(double p) { return uniform() < p; }
+  /// -1 or 1.
+  double sign() { return chance(0.5) ? 1 : -1; }
+  /// Standard normal.
+  double normal();
+  /// Of the distribution Beta(alpha, alpha) over [0, 1].
+  double beta(double alpha);
 
  private:
   uint64_t key_;
   uint64_t count_ = 0;
+
+  double gamma(double alpha);
 };
 
 /// What steps may know of the data set.
 struct AugmentContext {
-  /// Of every channel over the training split; zeros where the data set has none.
-  std::vector<float> mean;
+  /// Of every channel over the training split; 0 and 1 where the data set says nothing.
+  std::vector<float> mean, std;
 };
+
+/// How an example and its partner in the batch become one: by `weight`, or by a rectangle that
+/// shows the partner, which leaves the example a share `weight` of the picture.
+struct Mix {
+  double weight = 1;
+  bool cut = false;
+  int64_t top = 0, left = 0, height = 0, width = 0;
+};
+
+/// What examples a step can change.
+enum class Needs { kAnything, kImages, kByteImages };
 
 /// A kind of change with its settings.
 class Augment {
  public:
   virtual ~Augment() = default;
   virtual std::vector<Setting> settings() = 0;
+  virtual Needs needs() const = 0;
+  /// Whether it makes one example of two, by mix(); otherwise apply() changes each for itself.
+  virtual bool mixes() const = 0;
   /// Changes the image in place, keeping its shape. `spare` is room to work in.
   virtual void apply(FloatImage& image, FloatImage& spare, Draws& draws,
                      const AugmentContext& context) const = 0;
+  /// For all examples of a batch.
+  virtual Mix mix(const Shape& sample, Draws& draws) const = 0;
 };
 using AugmentRow = Row<Augment>;
 /// data/augment.def.
@@ -86,17 +114,29 @@ struct AugmentStep {
 class Augmenter {
  public:
   Augmenter() = default;
-  /// Throws Error(kUsage) for a setting out of range, or if there are steps and the examples are no
-  /// images (height, width, channels).
+  /// Throws Error(kUsage) for a setting out of range, or for a step that can't be done to examples
+  /// of this kind.
   Augmenter(std::vector<AugmentStep> steps, const Dataset& dataset, uint64_t seed);
 
-  bool empty() const { return steps_.empty(); }
+  /// Whether there are steps that change examples one by one.
+  bool changes_examples() const { return !steps_.empty(); }
   void apply(FloatImage& image, FloatImage& spare, int64_t epoch, int64_t row) const;
 
+  bool mixes() const { return !mixers_.empty(); }
+  Mix mix(int64_t epoch, int64_t batch) const;
+  /// The partner of every example of a batch.
+  std::vector<int64_t> partners(int64_t count, int64_t epoch, int64_t batch) const;
+
  private:
-  std::vector<AugmentStep> steps_;
+  std::vector<AugmentStep> steps_, mixers_;
+  Shape sample_;
   AugmentContext context_;
   uint64_t seed_ = 0;
 };
+
+/// Replaces every row by itself mixed with its partner's. x: float32 (n, ...).
+void mix_rows(HostTensor& x, std::span<const int64_t> partners, const Mix& mix);
+/// Row number i of the result is row rows[i].
+HostTensor take_rows(const HostTensor& tensor, std::span<const int64_t> rows);
 
 }  // namespace mica::data

@@ -81,6 +81,10 @@ std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
     if (dataset->info_.task == Task::kClassification && y.size() != 1) {
       fail_in(path, fmt::format("{}/y has shape {}, wanted a label a row", group, to_string(y)));
     }
+    if (!dataset->rows_.empty() && dtype != dataset->sample_dtype_) {
+      fail_in(path,
+              fmt::format("{}/x is {}, other splits are {}", group, dtype, dataset->sample_dtype_));
+    }
     if (!dataset->rows_.empty() &&
         (tail(x) != dataset->sample_shape_ || tail(y) != dataset->target_shape_)) {
       fail_in(path, fmt::format("{}/x has rows of shape {}, other splits of {}", group,
@@ -88,8 +92,8 @@ std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
     }
     dataset->rows_[name] = x[0];
     dataset->sample_shape_ = tail(x);
-    dataset->sample_dtype_ = dtype;
     dataset->target_shape_ = tail(y);
+    dataset->sample_dtype_ = dtype;
   }
   if (dataset->rows_.empty()) fail_in(path, "the data set is empty: no train, val or test in it");
   check_statistics(path, dataset->info_, dataset->sample_shape_, dataset->target_shape_);
@@ -103,8 +107,8 @@ std::shared_ptr<const Dataset> Dataset::from_memory(DatasetInfo info,
   for (auto& [name, split] : splits) {
     dataset->rows_[name] = split.rows();
     dataset->sample_shape_ = split.sample_shape();
-    dataset->sample_dtype_ = split.x.dtype;
     dataset->target_shape_ = tail(split.y.shape);
+    dataset->sample_dtype_ = split.x.dtype;
     dataset->check_split(name, split);
   }
   dataset->splits_ = std::move(splits);

@@ -71,9 +71,9 @@ class Dataset {
   int64_t rows(const std::string& split) const;
   /// Shape of one example's x, and of its y: () for a label, (targets,) for regression.
   const Shape& sample_shape() const { return sample_shape_; }
+  const Shape& target_shape() const { return target_shape_; }
   /// Of x: uint8 or float32.
   Dtype sample_dtype() const { return sample_dtype_; }
-  const Shape& target_shape() const { return target_shape_; }
   /// The split's values, read now if they were not before. Throws Error(kData) naming the splits
   /// that are there if this one is not.
   const Split& split(const std::string& name) const;
@@ -89,8 +89,8 @@ class Dataset {
   DatasetInfo info_;
   std::map<std::string, int64_t> rows_;
   Shape sample_shape_;
-  Dtype sample_dtype_ = Dtype::kFloat32;
   Shape target_shape_;
+  Dtype sample_dtype_ = Dtype::kFloat32;
   mutable std::mutex mutex_;
   mutable std::map<std::string, Split> splits_;
 };

@@ -150,6 +150,7 @@ struct Loader::State {
   HostBatch assemble(int64_t number) const;
   void fill_x(int64_t row, float* to, FloatImage& image, FloatImage& spare) const;
   void fill_y(int64_t row, size_t at, HostTensor& y) const;
+  void mix(int64_t number, HostBatch& batch) const;
 };
 
 void Loader::State::settle() noexcept {
@@ -167,7 +168,7 @@ void Loader::State::fill_x(int64_t row, float* to, FloatImage& image, FloatImage
   const auto count = static_cast<size_t>(size_of(shape));
   const size_t from = static_cast<size_t>(row) * count;
   const bool bytes = split->x.dtype == Dtype::kUint8;
-  if (augmenter.empty()) {
+  if (!augmenter.changes_examples()) {
     if (bytes)
       look_up(split->x.as<uint8_t>().data() + from, to, count, tables);
     else
@@ -197,6 +198,18 @@ void Loader::State::fill_y(int64_t row, size_t at, HostTensor& y) const {
             targets, y_scaling);
 }
 
+// The heavier label comes first, so that it is the one whose right answers are counted.
+void Loader::State::mix(int64_t number, HostBatch& batch) const {
+  const Mix mix = augmenter.mix(epoch, number);
+  const std::vector<int64_t> partners = augmenter.partners(batch.x.rows(), epoch, number);
+  mix_rows(batch.x, partners, mix);
+  batch.second_y = take_rows(batch.y, partners);
+  batch.weight = mix.weight;
+  if (mix.weight >= 0.5) return;
+  std::swap(batch.y, *batch.second_y);
+  batch.weight = 1 - mix.weight;
+}
+
 HostBatch Loader::State::assemble(int64_t number) const {
   const int64_t begin = number * options.batch_size;
   const int64_t end = std::min(begin + options.batch_size, split->rows());
@@ -217,6 +230,7 @@ HostBatch Loader::State::assemble(int64_t number) const {
                    fill_y(row, static_cast<size_t>(i), batch.y);
                  }
                });
+  if (augmenter.mixes()) mix(number, batch);
   return batch;
 }
 
@@ -313,7 +327,10 @@ std::optional<Batch> Loader::next() {
   const int64_t number = state_->position;
   std::optional<HostBatch> host = next_host();
   if (!host) return std::nullopt;
-  return Batch{to_array(host->x), to_array(host->y), number, std::move(host->rows)};
+  Batch batch{to_array(host->x),    to_array(host->y), {}, host->weight, number,
+              std::move(host->rows)};
+  if (host->second_y) batch.second_y = to_array(*host->second_y);
+  return batch;
 }
 
 }  // namespace mica::data

@@ -54,9 +54,14 @@ struct LoaderOptions {
 };
 
 /// x: float32 (n, sample shape). y: int32 (n,) labels or float32 (n, targets).
+///
+/// Where options.augment mixes examples, every one has a second y as well, and the loss to train on
+/// is weight * loss(y) + (1 - weight) * loss(second_y), weight in [0.5, 1].
 struct Batch {
   Array x;
   Array y;
+  std::optional<Array> second_y;
+  double weight = 1;
   int64_t number = 0;         // of the batch in its epoch
   std::vector<int64_t> rows;  // of the split, in order
   int64_t size() const { return static_cast<int64_t>(rows.size()); }
@@ -66,13 +71,15 @@ struct Batch {
 struct HostBatch {
   HostTensor x;
   HostTensor y;
+  std::optional<HostTensor> second_y;
+  double weight = 1;
   std::vector<int64_t> rows;
 };
 
 class Loader {
  public:
   /// Throws Error(kUsage) for a batch size below 1, statistics of the wrong length or augmentation
-  /// of what are no images, Error(kData) if the split is missing or empty.
+  /// that this kind of data does not take, Error(kData) if the split is missing or empty.
   Loader(std::shared_ptr<const Dataset> dataset, const std::string& split, LoaderOptions options);
   ~Loader();
   Loader(Loader&&) noexcept;

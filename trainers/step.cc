@@ -1,5 +1,6 @@
 #include "trainers/step.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -16,8 +17,6 @@ namespace {
 
 // Tells the random numbers of steps from those of shuffling and of initial weights.
 constexpr uint64_t kStepStream = 0x7374657073;
-
-constexpr size_t kBatchArguments = 3;  // x, y, key
 
 std::vector<Array> values_of(const std::vector<Array*>& pointers) {
   std::vector<Array> values;
@@ -41,6 +40,8 @@ TrainingStep::TrainingStep(const RunConfig& config, nn::Module& network, bool co
     : config_(config),
       network_(network),
       counts_correct_(counts_correct),
+      mixes_(std::any_of(config.augment.begin(), config.augment.end(),
+                         [](const auto& step) { return step.augment->mixes(); })),
       guards_gradients_(config.train.on_nan != "stop"),
       optimizer_(config.optimizer.rule->clone(), config.optimizer.groups),
       step_(compile([this](const Arrays& in) { return build_step(in, false); },
@@ -79,9 +80,18 @@ Arrays TrainingStep::begin_update(double learning_rate) {
   return scalars;
 }
 
+Arrays TrainingStep::arguments_of(const data::Batch& batch, int64_t number) const {
+  Arrays arguments = {batch.x, batch.y, key_of(number)};
+  if (mixes_) {
+    arguments.push_back(*batch.second_y);
+    arguments.push_back(Array(static_cast<float>(batch.weight)));
+  }
+  return arguments;
+}
+
 TrainingStep::Result TrainingStep::run(const data::Batch& batch, const Options& options) {
   if (config_.train.accumulate > 1) return run_gathering(batch, options);
-  Arrays arguments = {batch.x, batch.y, key_of(options.number)};
+  Arrays arguments = arguments_of(batch, options.number);
   for (const Array& scalar : begin_update(options.learning_rate)) arguments.push_back(scalar);
   const Arrays values = (options.measures ? measured_step_ : step_)(std::move(arguments));
   Result result{values[0].item<double>(), values[1].item<int64_t>(), values[2].item<double>(),
@@ -92,8 +102,9 @@ TrainingStep::Result TrainingStep::run(const data::Batch& batch, const Options& 
 }
 
 TrainingStep::Result TrainingStep::run_gathering(const data::Batch& batch, const Options& options) {
-  const Arrays values =
-      gather_({batch.x, batch.y, key_of(options.number), Array(static_cast<float>(batch.size()))});
+  Arrays inputs = arguments_of(batch, options.number);
+  inputs.push_back(Array(static_cast<float>(batch.size())));
+  const Arrays values = gather_(std::move(inputs));
   Result result{values[0].item<double>(), values[1].item<int64_t>(), no_number(), true};
   result.finite = values[2].item<bool>();
   if (result.finite) gathered_examples_ += batch.size();
@@ -113,7 +124,11 @@ TrainingStep::Gradients TrainingStep::differentiate(const Arrays& batch) {
         const nn::PrecisionScope products(short_products ? bfloat16 : float32);
         Array output = network_(input);
         if (short_products) output = astype(output, float32);
-        const Array loss = (*config_.loss)(output, target);
+        Array loss = (*config_.loss)(output, target);
+        if (mixes_) {
+          const Array &second = batch[3], &weight = batch[4];
+          loss = weight * loss + (1 - weight) * (*config_.loss)(output, second);
+        }
         const Array correct = counts_correct_ ? sum(equal(argmax(output, -1), target)) : Array(0);
         return Arrays{loss, correct};
       });
@@ -124,7 +139,8 @@ TrainingStep::Gradients TrainingStep::differentiate(const Arrays& batch) {
 Arrays TrainingStep::build_step(const Arrays& arguments, bool measures) {
   const std::vector<Array> before = values_of(state_of_step());
   Gradients gradients = differentiate(arguments);
-  const Arrays scalars(arguments.begin() + kBatchArguments, arguments.end());
+  const Arrays scalars(arguments.begin() + static_cast<int64_t>(batch_arguments()),
+                       arguments.end());
   Array norm = update(std::move(gradients.by_name), scalars, measures || guards_gradients_);
   Array good = isfinite(gradients.loss);
   if (guards_gradients_) good = logical_and(good, isfinite(norm));
@@ -136,7 +152,7 @@ Arrays TrainingStep::build_step(const Arrays& arguments, bool measures) {
 Arrays TrainingStep::build_gathering(const Arrays& arguments) {
   const std::vector<Array> before = values_of(state_of_gathering());
   const Gradients gradients = differentiate(arguments);
-  const Array& examples = arguments[kBatchArguments];
+  const Array& examples = arguments[batch_arguments()];
   for (const auto& [name, gradient] : gradients.by_name) {
     gathered_.at(name) = gathered_.at(name) + gradient * astype(examples, gradient.dtype());
   }

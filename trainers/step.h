@@ -62,6 +62,10 @@ class TrainingStep {
     Array loss, correct;
     nn::NamedArrays by_name;
   };
+  /// What differentiate() is given, in this order: x, y, key and, of mixed batches, the second y
+  /// and the weight of the first.
+  Arrays arguments_of(const data::Batch& batch, int64_t number) const;
+  size_t batch_arguments() const { return mixes_ ? 5 : 3; }
   Gradients differentiate(const Arrays& batch);
   // Graph code: each gives what run() reads, and assigns the next state.
   Arrays build_step(const Arrays& arguments, bool measures);
@@ -78,6 +82,7 @@ class TrainingStep {
   const RunConfig& config_;
   nn::Module& network_;
   bool counts_correct_;
+  bool mixes_;
   bool guards_gradients_;
   optim::Optimizer optimizer_;
   nn::NamedArrays average_;

@@ -67,6 +67,17 @@ TEST(Config, ReadsAugmentationAsAListOfSteps) {
               HasSubstr("'pad_crop.pad' must"));
 }
 
+TEST(Config, KnowsEveryAugmentation) {
+  const std::string schema = describe_schema();
+  for (const data::AugmentRow& row : data::augment_rows()) {
+    const std::string text = replaced(kGood, "a.h5", fmt::format("a.h5, augment: [{}]", row.name));
+    const RunConfig config = parse(text);
+    ASSERT_EQ(config.augment.size(), 1u);
+    EXPECT_EQ(parse(config.to_yaml()).to_yaml(), config.to_yaml());
+    EXPECT_THAT(schema, HasSubstr(fmt::format("{}:", row.name)));
+  }
+}
+
 TEST(Config, ReportsEverythingAtOnceAndInPlace) {
   const std::string text =
       "sede: 1\n"

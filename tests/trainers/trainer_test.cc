@@ -88,6 +88,41 @@ TEST_F(TrainerTest, RecordingChangesNothing) {
   EXPECT_THAT(read_file(all.report()), HasSubstr("alt=\"training examples\""));
 }
 
+TEST_F(TrainerTest, WeighsTheLossesOfMixedExamples) {
+  const RunConfig settings = config({"data.augment=[mixup: 1]", "optimizer.adam.lr=0"});
+  trainers::Setup parts = setup(settings);
+  TrainingStep step(settings, *parts.network, true);
+  data::Batch batch;
+  batch.x = Array::from_bytes(std::vector<std::byte>(4 * 36 * 4).data(), {4, 6, 6, 1}, float32);
+  const Array first({0, 1, 2, 0}, int32), second({1, 1, 0, 2}, int32);
+  const auto loss = [&](const Array& y, const Array& second_y, double weight) {
+    batch.y = y;
+    batch.second_y = second_y;
+    batch.weight = weight;
+    return step.run(batch, {.number = 1}).loss;
+  };
+  const double a = loss(first, first, 1), b = loss(second, second, 1);
+  EXPECT_NE(a, b);
+  EXPECT_NEAR(loss(first, second, 0.7), 0.7 * a + 0.3 * b, 1e-6);
+}
+
+TEST_F(TrainerTest, MixedRunsGoOnWhereTheyStopped) {
+  const RunConfig settings = config({"data.augment=[rotate, mixup, cutmix]", "train.epochs=2"});
+  set_threads(1);
+  const RunFolder whole = run("whole", settings);
+  set_threads(2);
+  const RunFolder parts{root_ / "parts"};
+  parts.create();
+  for (int code = 130; code == 130;) {
+    const StopSignals signals;
+    Trainer trainer(settings, setup(settings), parts, progress_, signals);
+    trainer.resume();
+    std::raise(SIGINT);
+    code = trainer.run();
+  }
+  EXPECT_EQ(read_file(whole.last()), read_file(parts.last()));
+}
+
 // Every step of the run is stopped at once, by the signal a user sends.
 TEST_F(TrainerTest, StoppedAtEveryStepItEndsWithTheSameBytes) {
   for (const int threads : {1, 2}) {

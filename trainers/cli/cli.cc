@@ -75,6 +75,7 @@ int parse_and_run(int argc, const char* const* argv) {
   add_predict(app, action);
   add_compare(app, action);
   add_prepare(app, action);
+  add_data(app, action);
   add_summary(app, action);
   add_config(app, action);
   add_lr_find(app, action);

@@ -24,6 +24,7 @@ void add_evaluate(CLI::App& app, Action& action);
 void add_predict(CLI::App& app, Action& action);
 void add_compare(CLI::App& app, Action& action);
 void add_prepare(CLI::App& app, Action& action);
+void add_data(CLI::App& app, Action& action);
 void add_summary(CLI::App& app, Action& action);
 void add_config(CLI::App& app, Action& action);
 void add_doctor(CLI::App& app, Action& action);
