@@ -3,11 +3,15 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "core/runtime/machine_memory.h"
 #include "data/prepared_file.h"
 #include "data/sha256.h"
 
 namespace mica::data {
 namespace {
+
+// Of the machine's memory, that a split may take.
+constexpr size_t kShare = 4;
 
 Shape tail(const Shape& shape) { return Shape(shape.begin() + 1, shape.end()); }
 
@@ -45,6 +49,13 @@ std::string_view name_of(Task task) {
   return task == Task::kClassification ? "classification" : "regression";
 }
 
+Cache cache_named(std::string_view name) {
+  if (name == "auto") return Cache::kAuto;
+  if (name == "ram") return Cache::kRam;
+  if (name != "none") fail("cache '{}' is unknown, wanted auto, ram or none", name);
+  return Cache::kNone;
+}
+
 bool Dataset::is_prepared(const std::string& path) {
   try {
     return data::is_prepared(Hdf5Reader(path));
@@ -53,10 +64,11 @@ bool Dataset::is_prepared(const std::string& path) {
   }
 }
 
-std::shared_ptr<const Dataset> Dataset::open(const std::string& path) {
+std::shared_ptr<const Dataset> Dataset::open(const std::string& path, Cache cache) {
   const Hdf5Reader file(path);
   std::shared_ptr<Dataset> dataset(new Dataset);
   dataset->path_ = path;
+  dataset->cache_ = cache;
   dataset->info_ = read_prepared_info(file);
   const Dtype target_dtype =
       dataset->info_.task == Task::kClassification ? Dtype::kInt32 : Dtype::kFloat32;
@@ -129,19 +141,27 @@ int64_t Dataset::rows(const std::string& split) const {
   return found == rows_.end() ? 0 : found->second;
 }
 
-void Dataset::check_split(const std::string& name, const Split& split) const {
-  if (split.y.rows() != split.rows()) {
-    fail_in(path_,
-            fmt::format("/{}: {} rows of x and {} of y", name, split.rows(), split.y.rows()));
+void Dataset::check_name(const std::string& name) const {
+  if (has(name)) return;
+  fail_in(path_, fmt::format("there is no split '{}' (there is: {})", name,
+                             fmt::join(split_names(), ", ")));
+}
+
+void Dataset::check_targets(const std::string& name, const HostTensor& y) const {
+  if (y.rows() != rows(name)) {
+    fail_in(path_, fmt::format("/{}: {} rows of x and {} of y", name, rows(name), y.rows()));
   }
-  if (info_.task == Task::kClassification) check_labels(path_, name, split.y, info_.classes());
+  if (info_.task == Task::kClassification) check_labels(path_, name, y, info_.classes());
+}
+
+void Dataset::check_split(const std::string& name, const Split& split) const {
+  check_targets(name, split.y);
+  if (split.rows() == rows(name)) return;
+  fail_in(path_, fmt::format("/{}: {} rows of x, wanted {}", name, split.rows(), rows(name)));
 }
 
 const Split& Dataset::split(const std::string& name) const {
-  if (!has(name)) {
-    fail_in(path_, fmt::format("there is no split '{}' (there is: {})", name,
-                               fmt::join(split_names(), ", ")));
-  }
+  check_name(name);
   const std::scoped_lock lock(mutex_);
   const auto found = splits_.find(name);
   if (found != splits_.end()) return found->second;
@@ -150,18 +170,37 @@ const Split& Dataset::split(const std::string& name) const {
   return splits_.emplace(name, std::move(split)).first->second;
 }
 
+const HostTensor& Dataset::targets(const std::string& name) const {
+  check_name(name);
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = splits_.find(name); found != splits_.end()) return found->second.y;
+  if (const auto found = targets_.find(name); found != targets_.end()) return found->second;
+  HostTensor y = Hdf5Reader(path_).read(fmt::format("/{}/y", name));
+  check_targets(name, y);
+  return targets_.emplace(name, std::move(y)).first->second;
+}
+
+std::shared_ptr<const FileRows> Dataset::file_rows(const std::string& name) const {
+  check_name(name);
+  if (path_.empty() || cache_ == Cache::kRam) return nullptr;
+  const std::string x = fmt::format("/{}/x", name);
+  const int64_t row_bytes = size_of(sample_shape_) * static_cast<int64_t>(size_of(sample_dtype_));
+  const size_t bytes = static_cast<size_t>(rows(name)) * static_cast<size_t>(row_bytes);
+  if (cache_ == Cache::kAuto) {
+    const bool fits = bytes <= usable_memory() / kShare;
+    if (fits || !FileRows::can_read(path_, x)) return nullptr;
+  }
+  return std::make_shared<FileRows>(path_, x, rows(name), row_bytes);
+}
+
 std::string Dataset::fingerprint() const {
   Sha256 hash;
   hash.add(fmt::format("{} {} {} {}\n", name_of(info_.task), info_.source_sha256,
                        info_.split_method, info_.seed));
   for (const std::string& name : split_names()) {
     hash.add(fmt::format("{} {} {}\n", name, rows(name), to_string(sample_shape_)));
-    if (path_.empty()) {
-      hash.add(split(name).x.bytes);
-      hash.add(split(name).y.bytes);
-    } else {
-      hash.add(Hdf5Reader(path_).read(fmt::format("/{}/y", name)).bytes);
-    }
+    if (path_.empty()) hash.add(split(name).x.bytes);
+    hash.add(targets(name).bytes);
   }
   return hash.hex();
 }

@@ -5,7 +5,8 @@
 //   test.x.shape;                                       // (10000, 28, 28, 1), uint8
 //   digits->info().class_names;                         // "0" ... "9"
 //
-// A split is read from the file when it is first asked for. Thread-safe once constructed.
+// A split is read from the file when it is first asked for. The Loader leaves the x of large splits
+// in the file and reads rows from there (`Cache`). Thread-safe once constructed.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +14,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/graph/shape.h"
 #include "core/io/host_tensor.h"
+#include "data/file_rows.h"
 
 namespace mica::data {
 
@@ -52,13 +55,19 @@ struct Split {
   Shape sample_shape() const { return Shape(x.shape.begin() + 1, x.shape.end()); }
 };
 
+/// Where the Loader finds the x of a prepared file's splits: in memory, in the file, or in memory
+/// up to a quarter of what this machine (or container) has. What it loads is the same bit for bit.
+enum class Cache { kAuto, kRam, kNone };
+/// "auto", "ram" or "none", as configs have it. Throws a usage Error for anything else.
+Cache cache_named(std::string_view name);
+
 class Dataset {
  public:
   /// True if the file is there and says that it is a prepared data set.
   static bool is_prepared(const std::string& path);
   /// Throws Error(kData) naming the file if it is missing, damaged, no prepared data set (then it
   /// says how to make one) or contradicts itself.
-  static std::shared_ptr<const Dataset> open(const std::string& path);
+  static std::shared_ptr<const Dataset> open(const std::string& path, Cache cache = Cache::kAuto);
   /// A data set that was made in memory.
   static std::shared_ptr<const Dataset> from_memory(DatasetInfo info,
                                                     std::map<std::string, Split> splits);
@@ -77,15 +86,22 @@ class Dataset {
   /// The split's values, read now if they were not before. Throws Error(kData) naming the splits
   /// that are there if this one is not.
   const Split& split(const std::string& name) const;
+  /// y of a split without reading its x.
+  const HostTensor& targets(const std::string& name) const;
+  /// x of a split that is left in the file; null for one that split() is to be used for.
+  std::shared_ptr<const FileRows> file_rows(const std::string& name) const;
   /// Tells data sets apart: a SHA-256 over the description and the labels. A run that resumes
   /// compares it with the one in its checkpoint.
   std::string fingerprint() const;
 
  private:
   Dataset() = default;
+  void check_name(const std::string& name) const;
   void check_split(const std::string& name, const Split& split) const;
+  void check_targets(const std::string& name, const HostTensor& y) const;
 
   std::string path_;  // empty: made in memory
+  Cache cache_ = Cache::kRam;
   DatasetInfo info_;
   std::map<std::string, int64_t> rows_;
   Shape sample_shape_;
@@ -93,6 +109,7 @@ class Dataset {
   Dtype sample_dtype_ = Dtype::kFloat32;
   mutable std::mutex mutex_;
   mutable std::map<std::string, Split> splits_;
+  mutable std::map<std::string, HostTensor> targets_;
 };
 
 /// Linear regression with a known answer: x standard normal (examples, features), w standard

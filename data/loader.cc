@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <numeric>
 
 #include "core/base/error.h"
 #include "core/runtime/parallel.h"
-#include "data/sampler.h"
+#include "data/epoch_order.h"
 
 namespace mica::data {
 namespace {
@@ -125,11 +124,21 @@ struct Loader::State {
   /// A batch on its way. Waiting for it lends a hand, so one thread is enough.
   struct Slot {
     tbb::task_group work;
+    std::vector<int64_t> rows;
     HostBatch batch;
+  };
+  /// Where a task works.
+  struct Room {
+    std::vector<std::byte> row;
+    FloatImage image, spare;
   };
 
   std::shared_ptr<const Dataset> dataset;
-  const Split* split = nullptr;
+  const HostTensor* x = nullptr;  // null: in the file
+  std::shared_ptr<const FileRows> file;
+  const HostTensor* y = nullptr;
+  int64_t rows = 0;
+  size_t row_bytes = 0;
   LoaderOptions options;
   Augmenter augmenter;
   std::vector<Table> tables;  // x is uint8 and not augmented
@@ -140,15 +149,18 @@ struct Loader::State {
   int64_t epoch = 0;
   int64_t position = 0;   // of the next batch to hand out
   int64_t scheduled = 0;  // batches before this one are in slots or handed out
-  std::vector<int64_t> order;
+  EpochOrder order;
+  int64_t advised = 0;  // blocks of the order that the file's system knows of
   std::vector<std::unique_ptr<Slot>> slots;
 
   ~State() { settle(); }
   /// Waits until no task uses this object.
   void settle() noexcept;
   void schedule();
-  HostBatch assemble(int64_t number) const;
-  void fill_x(int64_t row, float* to, FloatImage& image, FloatImage& spare) const;
+  std::vector<int64_t> rows_of(int64_t number);
+  HostBatch assemble(int64_t number, std::vector<int64_t> rows) const;
+  const std::byte* stored(int64_t row, Room& room) const;
+  void fill_x(int64_t row, float* to, Room& room) const;
   void fill_y(int64_t row, size_t at, HostTensor& y) const;
   void mix(int64_t number, HostBatch& batch) const;
 };
@@ -162,39 +174,49 @@ void Loader::State::settle() noexcept {
   }
 }
 
-// `image` and `spare` are room to work in.
-void Loader::State::fill_x(int64_t row, float* to, FloatImage& image, FloatImage& spare) const {
+// A row as the data set has it.
+const std::byte* Loader::State::stored(int64_t row, Room& room) const {
+  if (x) return x->bytes.data() + static_cast<size_t>(row) * row_bytes;
+  room.row.resize(row_bytes);
+  file->read(row, room.row);
+  return room.row.data();
+}
+
+void Loader::State::fill_x(int64_t row, float* to, Room& room) const {
   const Shape& shape = dataset->sample_shape();
   const auto count = static_cast<size_t>(size_of(shape));
-  const size_t from = static_cast<size_t>(row) * count;
-  const bool bytes = split->x.dtype == Dtype::kUint8;
+  const bool bytes = dataset->sample_dtype() == Dtype::kUint8;
+  const std::byte* from = stored(row, room);
+  const auto* as_bytes = reinterpret_cast<const uint8_t*>(from);
+  const auto* as_floats = reinterpret_cast<const float*>(from);
   if (!augmenter.changes_examples()) {
     if (bytes)
-      look_up(split->x.as<uint8_t>().data() + from, to, count, tables);
+      look_up(as_bytes, to, count, tables);
     else
-      scale_row(split->x.as<float>().data() + from, to, count, x_scaling);
+      scale_row(as_floats, to, count, x_scaling);
     return;
   }
+  FloatImage& image = room.image;
   image.height = shape[0];
   image.width = shape[1];
   image.channels = shape[2];
   image.values.resize(count);
   if (bytes)
-    std::copy_n(split->x.as<uint8_t>().data() + from, count, image.values.begin());
+    std::copy_n(as_bytes, count, image.values.begin());
   else
-    std::copy_n(split->x.as<float>().data() + from, count, image.values.begin());
-  augmenter.apply(image, spare, epoch, row);
+    std::copy_n(as_floats, count, image.values.begin());
+  augmenter.apply(image, room.spare, epoch, row);
   scale_row(image.values.data(), to, count, x_scaling);
 }
 
 void Loader::State::fill_y(int64_t row, size_t at, HostTensor& y) const {
   const auto from = static_cast<size_t>(row);
   if (y.dtype == Dtype::kInt32) {
-    y.as<int32_t>()[at] = split->y.as<int32_t>()[from];
+    y.as<int32_t>()[at] = this->y->as<int32_t>()[from];
     return;
   }
-  const size_t targets = split->y.row_bytes() / sizeof(float);
-  scale_row(split->y.as<float>().data() + from * targets, y.as<float>().data() + at * targets,
+  const size_t targets = this->y->row_bytes() / sizeof(float);
+  scale_row(this->y->as<float>().data() + from * targets, y.as<float>().data() + at * targets,
             targets, y_scaling);
 }
 
@@ -210,23 +232,37 @@ void Loader::State::mix(int64_t number, HostBatch& batch) const {
   batch.weight = 1 - mix.weight;
 }
 
-HostBatch Loader::State::assemble(int64_t number) const {
+// Batches are asked for in order, so that the file can be read ahead of them.
+std::vector<int64_t> Loader::State::rows_of(int64_t number) {
   const int64_t begin = number * options.batch_size;
-  const int64_t end = std::min(begin + options.batch_size, split->rows());
+  const int64_t end = std::min(begin + options.batch_size, rows);
+  if (file) {
+    const int64_t wanted = order.blocks_wanted(end - 1);
+    for (; advised < wanted; ++advised) {
+      const auto [first, count] = order.block(advised);
+      file->will_need(first, count);
+    }
+  }
+  return order.rows(begin, end - begin);
+}
+
+HostBatch Loader::State::assemble(int64_t number, std::vector<int64_t> numbers) const {
+  const auto size = static_cast<int64_t>(numbers.size());
   HostBatch batch;
-  batch.rows.assign(order.begin() + begin, order.begin() + end);
-  Shape x_shape = split->x.shape;
-  Shape y_shape = split->y.shape;
-  x_shape[0] = y_shape[0] = end - begin;
+  batch.rows = std::move(numbers);
+  Shape x_shape = {size};
+  for (const int64_t length : dataset->sample_shape()) x_shape.push_back(length);
+  Shape y_shape = y->shape;
+  y_shape[0] = size;
   batch.x = HostTensor(Dtype::kFloat32, x_shape);
-  batch.y = HostTensor(split->y.dtype, y_shape);
-  const int64_t row_values = std::max<int64_t>(size_of(split->sample_shape()), 1);
-  parallel_for(end - begin, std::max<int64_t>(kValuesPerTask / row_values, 1),
+  batch.y = HostTensor(y->dtype, y_shape);
+  const int64_t row_values = std::max<int64_t>(size_of(dataset->sample_shape()), 1);
+  parallel_for(size, std::max<int64_t>(kValuesPerTask / row_values, 1),
                [&](int64_t first, int64_t last) {
-                 FloatImage image, spare;
+                 Room room;
                  for (int64_t i = first; i < last; ++i) {
                    const int64_t row = batch.rows[static_cast<size_t>(i)];
-                   fill_x(row, batch.x.as<float>().data() + i * row_values, image, spare);
+                   fill_x(row, batch.x.as<float>().data() + i * row_values, room);
                    fill_y(row, static_cast<size_t>(i), batch.y);
                  }
                });
@@ -238,7 +274,9 @@ void Loader::State::schedule() {
   const int64_t last = std::min(position + options.prefetch, batches);
   for (scheduled = std::max(scheduled, position); scheduled < last; ++scheduled) {
     Slot& slot = *slots[static_cast<size_t>(scheduled % options.prefetch)];
-    slot.work.run([this, &slot, number = scheduled] { slot.batch = assemble(number); });
+    slot.rows = rows_of(scheduled);
+    slot.work.run(
+        [this, &slot, number = scheduled] { slot.batch = assemble(number, std::move(slot.rows)); });
   }
 }
 
@@ -248,9 +286,14 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const std::string& split,
   if (options.batch_size < 1) fail("[Loader] batch_size {}, wanted at least 1", options.batch_size);
   if (options.prefetch < 0) fail("[Loader] prefetch {}, wanted at least 0", options.prefetch);
   State& state = *state_;
-  state.split = &dataset->split(split);
-  const int64_t rows = state.split->rows();
+  state.rows = dataset->rows(split);
+  state.file = dataset->file_rows(split);
+  if (!state.file) state.x = &dataset->split(split).x;
+  state.y = &dataset->targets(split);
+  const int64_t rows = state.rows;
   if (rows == 0) fail(ErrorKind::kData, "split '{}' is empty", split);
+  state.row_bytes =
+      static_cast<size_t>(size_of(dataset->sample_shape())) * size_of(dataset->sample_dtype());
   const bool round_down = options.drop_last;
   state.batches = (rows + (round_down ? 0 : options.batch_size - 1)) / options.batch_size;
   if (state.batches == 0) {
@@ -262,9 +305,9 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const std::string& split,
   const Shape& sample = dataset->sample_shape();
   const int64_t repeats = sample.size() > 1 ? sample[sample.size() - 2] : 1;
   state.x_scaling = scaling(norm.mean, norm.std, channels, "x", repeats);
-  if (state.split->x.dtype == Dtype::kUint8) state.tables = tables(state.x_scaling, channels);
-  if (state.split->y.dtype == Dtype::kFloat32) {
-    const int64_t targets = static_cast<int64_t>(state.split->y.row_bytes() / sizeof(float));
+  if (dataset->sample_dtype() == Dtype::kUint8) state.tables = tables(state.x_scaling, channels);
+  if (state.y->dtype == Dtype::kFloat32) {
+    const int64_t targets = static_cast<int64_t>(state.y->row_bytes() / sizeof(float));
     state.y_scaling = scaling(norm.target_mean, norm.target_std, targets, "targets");
   }
   for (int64_t i = 0; i < options.prefetch; ++i) {
@@ -283,7 +326,7 @@ Loader& Loader::operator=(Loader&&) noexcept = default;
 int64_t Loader::batches() const { return state_->batches; }
 
 int64_t Loader::examples() const {
-  return std::min(state_->batches * state_->options.batch_size, state_->split->rows());
+  return std::min(state_->batches * state_->options.batch_size, state_->rows);
 }
 
 const Dataset& Loader::dataset() const { return *state_->dataset; }
@@ -298,14 +341,13 @@ void Loader::start(int64_t epoch, int64_t batch) {
          state.batches);
   }
   state.settle();
-  const bool new_order = state.order.empty() || (state.options.shuffle && epoch != state.epoch);
-  if (new_order && state.options.shuffle) {
-    state.order =
-        permutation(state.split->rows(), state.options.seed, static_cast<uint64_t>(epoch));
-  } else if (new_order) {
-    state.order.resize(static_cast<size_t>(state.split->rows()));
-    std::iota(state.order.begin(), state.order.end(), int64_t{0});
+  if (state.order.blocks() == 0 || (state.options.shuffle && epoch != state.epoch)) {
+    state.order = EpochOrder(state.rows, static_cast<int64_t>(state.row_bytes),
+                             state.options.shuffle, state.options.seed, epoch);
   }
+  // What was read before this position need not be read again, but for its own window.
+  state.advised =
+      state.order.first_block_of_window(std::min(batch * state.options.batch_size, state.rows - 1));
   state.epoch = epoch;
   state.position = state.scheduled = batch;
 }
@@ -313,7 +355,10 @@ void Loader::start(int64_t epoch, int64_t batch) {
 std::optional<HostBatch> Loader::next_host() {
   State& state = *state_;
   if (state.position >= state.batches) return std::nullopt;
-  if (state.options.prefetch == 0) return state.assemble(state.position++);
+  if (state.options.prefetch == 0) {
+    const int64_t number = state.position++;
+    return state.assemble(number, state.rows_of(number));
+  }
   state.schedule();
   State::Slot& slot = *state.slots[static_cast<size_t>(state.position % state.options.prefetch)];
   slot.work.wait();

@@ -8,7 +8,9 @@
 //   loader.start(3, 17);      // go on in epoch 3 before its batch number 17
 //
 // What a batch holds is a function of (data, options, epoch, number of the batch) and of nothing
-// else: not of the number of threads, nor of where reading started. One thread a Loader.
+// else: not of the number of threads, nor of where reading started, nor of whether the data is read
+// from memory or from the file (data/dataset.h: Cache). The order is data/epoch_order.h's. One
+// thread a Loader.
 #pragma once
 
 #include <cstdint>

@@ -44,12 +44,13 @@ struct DataConfig {
   int64_t examples = 1000;
   int64_t features = 100;
   double noise = 0.01;
+  std::string cache = "auto";
   int64_t batch_size = 128;
   bool shuffle = true;
   std::string normalize = "channel";
   bool normalize_target = false;
   FIELDS(DataConfig, path, source, split, target, drop, categorical, examples, features, noise,
-         batch_size, shuffle, normalize, normalize_target)
+         cache, batch_size, shuffle, normalize, normalize_target)
   static constexpr FieldInfo kFieldInfo[] = {
       {"prepared file, or what the source reads; without it, known data sets are fetched"},
       {"empty: path is a prepared file; synthetic_regression: made up; else as `mica prepare`"},
@@ -60,6 +61,8 @@ struct DataConfig {
       {"synthetic_regression: examples", 1},
       {"synthetic_regression: features", 1},
       {"synthetic_regression: standard deviation of the noise", 0},
+      {.doc = "large splits: read whole, row by row as needed, or as memory allows",
+       .choices = "auto|ram|none"},
       {"examples in a step", 1},
       {"a new order every epoch"},
       {.doc = "none, unit (/ 255), or by mean and deviation of the training split",

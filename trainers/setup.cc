@@ -93,14 +93,14 @@ OpenedData open_data(const RunConfig& config, const fs::path& cache,
   // A prepared file is told by its content, so that data.path alone leads to another data set.
   if (data.source.empty() || data::Dataset::is_prepared(data.path)) {
     check_path(config);
-    return {data::Dataset::open(data.path), {}};
+    return {data::Dataset::open(data.path, data::cache_named(data.cache)), {}};
   }
   if (!fs::exists(cache)) {
     check_path(config);
     make_folder(cache.parent_path());
     data::prepare(prepare_options(data, cache.string()), progress);
   }
-  return {data::Dataset::open(cache.string()), {}};
+  return {data::Dataset::open(cache.string(), data::cache_named(data.cache)), {}};
 }
 
 int64_t wanted_outputs(const data::Dataset& dataset) {

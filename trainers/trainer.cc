@@ -476,7 +476,7 @@ void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
     const bool decides_steps =
         key == "train.accumulate" || key == "train.ema" || key == "train.overfit_batches";
     if (key.starts_with("train.") && !decides_steps) continue;
-    if (key == "data.path" || key == "name") continue;
+    if (key == "data.path" || key == "data.cache" || key == "name") continue;
     fail(
         "{}: cannot resume with another '{}'; start a new run, or take the weights with "
         "--init-from",

@@ -93,6 +93,7 @@ class Here final : public Hdf5Source {
         break;
       case Hdf5Query::kAttribute: attribute(object, question.name, answer); break;
       case Hdf5Query::kAttributeTexts: attribute_texts(object, question.name, answer); break;
+      case Hdf5Query::kOffset: answer.number = offset(object); break;
     }
     return answer;
   }
@@ -194,6 +195,18 @@ class Here final : public Hdf5Source {
     if (dtype) answer.dtype = *dtype;
     answer.shape = shape_of(Handle(H5Dget_space(dataset), H5Sclose));
     bytes_of(answer.shape, answer.dtype, name);
+  }
+
+  int64_t offset(const std::string& name) const {
+    const Handle dataset = open_dataset(name);
+    const Handle settings(H5Dget_create_plist(dataset), H5Pclose);
+    const Handle type(H5Dget_type(dataset), H5Tclose);
+    const auto dtype = hdf5::dtype_of_type(type);
+    const haddr_t begin = H5Dget_offset(dataset);
+    const bool plain = settings && H5Pget_layout(settings) == H5D_CONTIGUOUS &&
+                       H5Pget_external_count(settings) == 0 && begin != HADDR_UNDEF && dtype &&
+                       H5Tequal(type, hdf5::type_of(*dtype)) > 0;
+    return plain ? static_cast<int64_t>(begin) : -1;
   }
 
   void texts(const std::string& name, Hdf5Answer& answer) const {

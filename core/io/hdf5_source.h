@@ -23,14 +23,15 @@
 namespace mica {
 
 enum class Hdf5Query : uint8_t {
-  kKind,           // number: 0 nothing, 1 group, 2 dataset
-  kList,           // texts: the members of a group
-  kDatasets,       // texts: every dataset of the file
-  kSpec,           // number: 1 if of a type of Mica; tensor: shape and dtype without values
-  kTexts,          // texts; number: 1 if it holds texts
-  kHasAttribute,   // number: 0 or 1
-  kAttribute,      // tensor
-  kAttributeTexts  // texts; number: 1 if it holds texts
+  kKind,            // number: 0 nothing, 1 group, 2 dataset
+  kList,            // texts: the members of a group
+  kDatasets,        // texts: every dataset of the file
+  kSpec,            // number: 1 if of a type of Mica; tensor: shape and dtype without values
+  kTexts,           // texts; number: 1 if it holds texts
+  kHasAttribute,    // number: 0 or 1
+  kAttribute,       // tensor
+  kAttributeTexts,  // texts; number: 1 if it holds texts
+  kOffset           // number: where a dataset's bytes begin, -1 if they lie not as in memory
 };
 
 struct Hdf5Question {

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <fstream>
 #include <map>
 #include <mutex>
 #include <utility>
 #include <vector>
 
 #include "core/base/error.h"
+#include "core/runtime/machine_memory.h"
 
 namespace mica {
 namespace {
@@ -39,18 +39,6 @@ std::byte* allocate_from_system(size_t bytes) {
   if (large) madvise(block, bytes, MADV_HUGEPAGE);
 #endif
   return static_cast<std::byte*>(block);
-}
-
-// The machine's memory, or what the process's container is given of it if that is less.
-size_t usable_memory() {
-  size_t usable =
-      static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGE_SIZE));
-  for (const char* path :
-       {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    size_t given = 0;
-    if (std::ifstream(path) >> given) usable = std::min(usable, given);
-  }
-  return usable;
 }
 
 class Pool {
