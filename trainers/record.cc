@@ -87,7 +87,10 @@ std::map<std::string, Array> gradients_of(nn::Module& network, const nn::Loss& l
   for (const auto& [name, array] : network.named_buffers()) buffers.emplace_back(array, *array);
   const random::KeyScope drawing(random::key(0));
   auto [value, gradients] = nn::value_and_grad(network, [&](const Array& x, const Array& y) {
-    return loss(network(x), y);
+    const Array output = network(x);
+    if (!batch.second_y) return loss(output, y);
+    const auto weight = static_cast<float>(batch.weight);
+    return weight * loss(output, y) + (1 - weight) * loss(output, *batch.second_y);
   })(batch.x, batch.y);
   Arrays all;
   for (const auto& [name, gradient] : gradients) all.push_back(gradient);

@@ -94,7 +94,8 @@ TEST_F(TrainerTest, WeighsTheLossesOfMixedExamples) {
   TrainingStep step(settings, *parts.network, true);
   data::Batch batch;
   batch.x = Array::from_bytes(std::vector<std::byte>(4 * 36 * 4).data(), {4, 6, 6, 1}, float32);
-  const Array first({0, 1, 2, 0}, int32), second({1, 1, 0, 2}, int32);
+  const Array first = to_array(HostTensor::from<int32_t>({0, 1, 2, 0}, {4}));
+  const Array second = to_array(HostTensor::from<int32_t>({1, 1, 0, 2}, {4}));
   const auto loss = [&](const Array& y, const Array& second_y, double weight) {
     batch.y = y;
     batch.second_y = second_y;
