@@ -123,6 +123,7 @@ class Augmenter {
   void apply(FloatImage& image, FloatImage& spare, int64_t epoch, int64_t row) const;
 
   bool mixes() const { return !mixers_.empty(); }
+  /// How the examples of a batch are mixed, a function of (seed, epoch, batch).
   Mix mix(int64_t epoch, int64_t batch) const;
   /// The partner of every example of a batch.
   std::vector<int64_t> partners(int64_t count, int64_t epoch, int64_t batch) const;

@@ -224,6 +224,7 @@ struct Mixup {
   FIELDS(Mixup, alpha, p)
   static constexpr FieldInfo kFieldInfo[] = {{"weights are drawn from Beta(alpha, alpha)", 0.01},
                                              {"share of the batches", 0, 1}};
+  /// One draw for a whole batch.
   Mix mix(const Shape& sample, Draws& draws) const;
 };
 
@@ -235,6 +236,7 @@ struct Cutmix {
   static constexpr FieldInfo kFieldInfo[] = {
       {"shares of the picture are drawn from Beta(alpha, alpha)", 0.01},
       {"share of the batches", 0, 1}};
+  /// One draw for a whole batch.
   Mix mix(const Shape& sample, Draws& draws) const;
 };
 
