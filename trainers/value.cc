@@ -14,6 +14,14 @@
 namespace mica::trainers {
 namespace {
 
+// An alias leads to the node that its anchor names, so a node may hold itself, and a few lines may
+// stand for millions of values: both are bounded.
+constexpr int kMaxDepth = 64;
+constexpr int kMaxValues = 200'000;
+
+// Ends the reading, its error added.
+struct Stop {};
+
 // Turns yaml-cpp's nodes into Values; `at_override` is set for the text of a --set.
 class Importer {
  public:
@@ -25,9 +33,17 @@ class Importer {
     return {source_, mark.line + 1, mark.column + 1};
   }
 
-  Value import(const YAML::Node& node) {
+  Value import(const YAML::Node& node, int depth = 0) {
     Value value;
     value.at = locate(node.Mark());
+    if (depth > kMaxDepth || ++values_ > kMaxValues) {
+      errors_.add(
+          value.at,
+          depth > kMaxDepth
+              ? fmt::format("nested more than {} deep (an alias inside its own anchor?)", kMaxDepth)
+              : fmt::format("more than {} values (aliases of aliases?)", kMaxValues));
+      throw Stop();
+    }
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
         value.kind = Value::Kind::kScalar;
@@ -36,11 +52,11 @@ class Importer {
         break;
       case YAML::NodeType::Sequence:
         value.kind = Value::Kind::kList;
-        for (const auto& item : node) value.items.push_back(import(item));
+        for (const auto& item : node) value.items.push_back(import(item, depth + 1));
         break;
       case YAML::NodeType::Map:
         value.kind = Value::Kind::kMap;
-        for (const auto& pair : node) add_entry(value, pair.first, pair.second);
+        for (const auto& pair : node) add_entry(value, pair.first, pair.second, depth);
         break;
       default: break;
     }
@@ -48,7 +64,7 @@ class Importer {
   }
 
  private:
-  void add_entry(Value& map, const YAML::Node& key, const YAML::Node& node) {
+  void add_entry(Value& map, const YAML::Node& key, const YAML::Node& node, int depth) {
     const Location at = locate(key.Mark());
     if (!key.IsScalar()) {
       errors_.add(at, "a key must be a word");
@@ -64,12 +80,13 @@ class Importer {
       errors_.add(at, fmt::format("duplicate key '{}' (first at {})", name, entry.at.text()));
       return;
     }
-    map.entries.push_back({name, import(node), at});
+    map.entries.push_back({name, import(node, depth + 1), at});
   }
 
   std::string source_;
   const Location* at_override_;
   Diagnostics& errors_;
+  int values_ = 0;
 };
 
 Value parse(const std::string& text, const std::string& source, const Location* at_override,
@@ -88,6 +105,8 @@ Value parse(const std::string& text, const std::string& source, const Location* 
     return importer.import(root);
   } catch (const YAML::Exception& error) {
     errors.add(importer.locate(error.mark), fmt::format("not valid YAML: {}", error.msg));
+    return {};
+  } catch (const Stop&) {
     return {};
   }
 }

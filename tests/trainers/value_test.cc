@@ -48,6 +48,9 @@ TEST(Value, ReportsSecondDocumentsAndBrokenText) {
   Diagnostics errors;
   parse("a: 1\n---\nb: 2\n", errors);
   EXPECT_THAT(errors.lines(), ElementsAre(HasSubstr("only one YAML document")));
+  Diagnostics endless;
+  parse("a: &a [*a]\n", endless);
+  EXPECT_THAT(endless.lines(), ElementsAre(HasSubstr("nested more than 64 deep")));
   Diagnostics astray;  // yaml-cpp finds documents without end in it
   parse("- a\n, b\n", astray);
   EXPECT_THAT(astray.lines(), ElementsAre(HasSubstr("c.yaml:2:1: error: not valid YAML: this")));
