@@ -15,6 +15,8 @@ bool is_empty(const ConvGeometry& g) {
 }
 
 void fill_zero(const Operand& out) {
+  // Without elements there may be no address either, which memset may not be given.
+  if (out.size() == 0) return;
   std::memset(out.data, 0, static_cast<size_t>(out.size()) * size_of(out.dtype));
 }
 
