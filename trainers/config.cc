@@ -1,60 +1,295 @@
 #include "trainers/config.h"
 
+#include <algorithm>
+#include <deque>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <sstream>
 
 #include "core/base/error.h"
 #include "data/catalogue.h"
+#include "data/folds.h"
+#include "data/prepare.h"
+#include "data/split.h"
+#include "trainers/config_tree.h"
+#include "trainers/override.h"
+#include "trainers/schema.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
 
-// The value of a key, or nothing placed where its section is.
-Value value_or_nothing(const Value* value, const Location& at) {
-  if (value) return *value;
-  Value nothing;
-  nothing.at = at;
-  return nothing;
-}
+constexpr std::string_view kSynthetic = "synthetic_regression";
 
-Location location_of(const Value& section, std::string_view key) {
-  const Value* value = section.find(key);
-  return value ? value->at : section.at;
-}
-
-class ConfigReader {
+// Which section each key belongs to.
+class Homes final : public ConfigVisitor {
  public:
-  ConfigReader(const Value& root, std::string folder, std::string name, Diagnostics& errors)
-      : root_(root), folder_(std::move(folder)), errors_(errors) {
-    config_.name = std::move(name);
+  void begin_section(std::string_view key, std::string_view) override {
+    add(key);
+    section_ = key;
   }
+  void end_section() override { section_.clear(); }
+  void settings(const std::vector<Setting>& settings) override {
+    for (const Setting& setting : settings) add(setting.name);
+  }
+  void one(std::string_view key, std::string_view, std::string_view, TypedPlace& place) override {
+    if (!key.empty()) add(key);
+    for (const std::string& name : key.empty() ? place.names() : std::vector<std::string>()) {
+      add(name);
+    }
+  }
+  void several(std::string_view key, std::string_view, std::string_view, TypedPlace&) override {
+    add(key);
+  }
+  void model(std::string_view) override { add("model"); }
+  void groups(std::string_view) override { add("groups"); }
 
-  RunConfig read() {
-    Section top(root_, "", errors_);
-    top.read({{"name", &config_.name, {}},
-              {"seed", &config_.seed, {.min = 0}},
-              {"precision", &config_.precision, {.choices = "float32|bf16"}}});
-    check_name();
-    read_data(value_or_nothing(top.find("data"), root_.at));
-    if (const Value* model = required(top, "model"))
-      config_.model = read_model(*model, top.find("blocks"), errors_);
-    if (const Value* loss = required(top, "loss")) read_loss(*loss);
-    if (const Value* optimizer = required(top, "optimizer")) read_optimizer(*optimizer);
-    read_train(value_or_nothing(top.find("train"), root_.at));
-    top.finish();
-    return std::move(config_);
+  // " ('epochs' belongs in 'train')" for a key that is known elsewhere than in `section`.
+  std::string hint(const std::string& key, const std::string& section) const {
+    const auto found = homes_.find(key);
+    if (found == homes_.end() || found->second == section) return "";
+    if (found->second.empty()) return fmt::format(" ('{}' belongs at the top, not indented)", key);
+    return fmt::format(" ('{}' belongs in '{}')", key, found->second);
   }
 
  private:
-  const Value* required(Section& section, std::string_view key) {
-    const Value* value = section.find(key);
-    if (!value && (root_.is_map() || root_.is_null())) {
-      errors_.add(root_.at, fmt::format("'{}' must be given", key));
+  void add(std::string_view key) { homes_.emplace(key, section_); }
+
+  std::string section_;
+  std::map<std::string, std::string> homes_;
+};
+
+std::string with_article(std::string_view what) {
+  const bool vowel = std::string_view("aeiou").find(what.front()) != std::string_view::npos;
+  return fmt::format("{} {}", vowel ? "an" : "a", what);
+}
+
+// Reads a tree into a RunConfig, place by place as visit_config names them.
+class ConfigReader final : public ConfigVisitor {
+ public:
+  ConfigReader(const ConfigTree& tree, Diagnostics& errors) : tree_(tree), errors_(errors) {
+    config_.name = tree.name;
+    config_.origins[""] = tree.root.at;
+    open_.push_back({"", tree.root, std::make_unique<Section>(tree.root, "", errors)});
+  }
+
+  RunConfig read() {
+    visit_config(config_, homes_);
+    visit_config(config_, *this);
+    finish();
+    check_name();
+    check_data();
+    config_.augment_at = config_.origin("data.augment");
+    config_.loss_at = config_.origin("loss");
+    config_.monitor_at = config_.origin("train.monitor");
+    return std::move(config_);
+  }
+
+  void begin_section(std::string_view key, std::string_view) override {
+    const Value* found = top().section->find(key);
+    if (found)
+      config_.origins[std::string(key)] = found->at;
+    else if (key == "optimizer")
+      must_be_given(key);
+    Value value;
+    value.at = found ? found->at : tree_.root.at;
+    if (found) value = *found;
+    // "optimizer: adam" stands for {adam: }.
+    if (key == "optimizer" && value.is_scalar()) {
+      const Location at = value.at;
+      value = Value::map({{value.text, Value{}, at}});
+      value.entries[0].value.at = value.at = at;
     }
-    return value;
+    if (found && value.is_null()) value.kind = Value::Kind::kMap;
+    open_.push_back({std::string(key), std::move(value), nullptr});
+    Open& opened = top();
+    opened.section = std::make_unique<Section>(opened.value, opened.name, errors_);
+  }
+
+  void end_section() override {
+    finish();
+    open_.pop_back();
+  }
+
+  void settings(const std::vector<Setting>& settings) override {
+    top().section->read(settings);
+    for (const Setting& setting : settings) {
+      const Value* value = top().value.find(setting.name);
+      if (value) config_.origins[path(setting.name)] = value->at;
+    }
+  }
+
+  void one(std::string_view key, std::string_view what, std::string_view,
+           TypedPlace& place) override {
+    if (key.empty()) {
+      one_inline(what, place);
+      return;
+    }
+    const Value* value = top().section->find(key);
+    if (!value) {
+      must_be_given(key);
+      return;
+    }
+    config_.origins[path(key)] = value->at;
+    read_object(read_typed(*value, with_article(what), errors_), what, path(key), place);
+  }
+
+  void several(std::string_view key, std::string_view what, std::string_view,
+               TypedPlace& place) override {
+    const Value* value = top().section->find(key);
+    if (!value) return;
+    config_.origins[path(key)] = value->at;
+    const Value list = value->is_list() ? *value : Value::list({*value});
+    for (size_t i = 0; i < list.items.size(); ++i) {
+      read_object(read_typed(list.items[i], with_article(what), errors_), what,
+                  fmt::format("{}[{}]", path(key), i), place);
+    }
+  }
+
+  void model(std::string_view) override {
+    const Value* value = top().section->find("model");
+    const Value* blocks = top().section->find("blocks");
+    if (!value) {
+      must_be_given("model");
+      return;
+    }
+    config_.origins["model"] = value->at;
+    config_.model = read_model(*value, blocks, errors_);
+  }
+
+  void groups(std::string_view) override {
+    const Value* value = top().section->find("groups");
+    if (!value) return;
+    config_.origins["optimizer.groups"] = value->at;
+    if (!value->is_list()) {
+      errors_.add(value->at, fmt::format("'optimizer.groups' must be a list of {{match: "
+                                         "pattern}}, got {}",
+                                         value->describe()));
+      return;
+    }
+    for (const Value& item : value->items) {
+      GroupSettings settings;
+      Section section(item, "optimizer.groups", errors_);
+      section.read(settings_of(settings));
+      section.finish();
+      optim::Group group{settings.match, settings.lr_factor, {}};
+      if (item.find("weight_decay")) group.weight_decay = settings.weight_decay;
+      const std::string name = fmt::format("optimizer.groups[{}]", config_.optimizer.groups.size());
+      config_.origins[name] = item.at;
+      config_.optimizer.groups.push_back(group);
+    }
+  }
+
+ private:
+  struct Open {
+    std::string name;
+    Value value;
+    std::unique_ptr<Section> section;
+  };
+  // A rate beside the optimizer is meant for it.
+  std::string hint(const std::string& key) {
+    const std::string& section = top().name;
+    if (section == "optimizer" && config_.optimizer.rule) {
+      for (const Setting& setting : config_.optimizer.rule->settings()) {
+        if (setting.name != key) continue;
+        return fmt::format(" ('{}' belongs in 'optimizer.{}')", key, config_.optimizer.type);
+      }
+    }
+    return homes_.hint(key, section);
+  }
+  void finish() {
+    top().section->finish([this](const std::string& key) { return hint(key); });
+  }
+
+  // The value must stay where its Section found it.
+  Open& top() { return open_.back(); }
+
+  std::string path(std::string_view key) {
+    return top().name.empty() ? std::string(key) : fmt::format("{}.{}", top().name, key);
+  }
+
+  void must_be_given(std::string_view key) {
+    const Value& root = tree_.root;
+    if (!root.is_map() && !root.is_null()) return;
+    errors_.add(root.at, fmt::format("'{}' must be given{}", key,
+                                     suggestion("", rival_names(std::string(key)))));
+  }
+
+  // The one key of the open section that names a type.
+  void one_inline(std::string_view what, TypedPlace& place) {
+    const Value& value = top().value;
+    const Entry* chosen = nullptr;
+    for (const std::string& name : place.names()) {
+      if (!top().section->find(name)) continue;
+      const auto entry = std::find_if(value.entries.begin(), value.entries.end(),
+                                      [&](const Entry& each) { return each.key == name; });
+      if (chosen) {
+        errors_.add(entry->at, fmt::format("one {} is enough, got '{}' and '{}'", what, chosen->key,
+                                           entry->key));
+        return;
+      }
+      chosen = &*entry;
+    }
+    if (chosen) {
+      read_object({chosen->key, chosen->value, chosen->at}, what, top().name, place);
+    } else if (value.is_map() && !nearly_named(place)) {
+      errors_.add(value.at,
+                  fmt::format("'{}' must name one{}", top().name, suggestion("", place.names())));
+    }
+  }
+
+  // A misspelt name is told as the unknown key that it is.
+  bool nearly_named(const TypedPlace& place) {
+    const std::vector<std::string> names = place.names();
+    const auto& entries = top().value.entries;
+    return std::any_of(entries.begin(), entries.end(),
+                       [&](const Entry& entry) { return !closest(entry.key, names).empty(); });
+  }
+
+  void read_object(const Typed& typed, std::string_view what, const std::string& at_path,
+                   TypedPlace& place) {
+    if (typed.type.empty()) return;
+    const std::optional<std::vector<Setting>> settings = place.add(typed.type);
+    if (!settings) {
+      errors_.add(typed.at, fmt::format("unknown {} '{}'{}", what, typed.type,
+                                        suggestion(typed.type, place.names())));
+      return;
+    }
+    const size_t before = errors_.count();
+    read_typed_settings(typed, *settings, errors_);
+    record(typed, *settings, fmt::format("{}.{}", at_path, typed.type));
+    if (errors_.count() != before) return;
+    if (const std::string problem = place.problem(); !problem.empty()) {
+      errors_.add(typed.at, problem);
+    }
+  }
+
+  void record(const Typed& typed, const std::vector<Setting>& settings, const std::string& prefix) {
+    config_.origins[prefix] = typed.at;
+    const bool short_form = !typed.settings.is_map() && !typed.settings.is_null();
+    if (short_form && !settings.empty()) {
+      config_.origins[fmt::format("{}.{}", prefix, settings[0].name)] = typed.settings.at;
+    }
+    for (const Entry& entry : typed.settings.entries) {
+      config_.origins[fmt::format("{}.{}", prefix, entry.key)] = entry.value.at;
+    }
+  }
+
+  template <class Parse>
+  void try_parse(const char* path, Parse&& parse) {
+    try {
+      parse();
+    } catch (const Error& error) {
+      errors_.add(config_.origin(path), error.what());
+    }
+  }
+
+  void check_source() {
+    const std::string& source = config_.data.source;
+    std::vector<std::string> names = {std::string(kSynthetic)};
+    for (const auto& [name, doc] : data::source_names()) names.push_back(name);
+    if (source.empty() || std::find(names.begin(), names.end(), source) != names.end()) return;
+    errors_.add(config_.origin("data.source"),
+                fmt::format("unknown source '{}'{}", source, suggestion(source, names)));
   }
 
   // The name becomes a folder's.
@@ -62,159 +297,41 @@ class ConfigReader {
     const bool good = !config_.name.empty() && config_.name.find('/') == std::string::npos &&
                       !config_.name.starts_with('.');
     if (good) return;
-    errors_.add(location_of(root_, "name"),
+    errors_.add(config_.origin("name"),
                 fmt::format("'name' must be a word without '/', got '{}'", config_.name));
   }
 
-  void read_data(const Value& value) {
+  void check_data() {
     DataConfig& data = config_.data;
-    Section section(value, "data", errors_);
-    section.read(settings_of(data));
-    if (const Value* augment = section.find("augment")) read_augment(*augment);
-    section.finish();
-    config_.data_at = value.at;
-    config_.path_at = location_of(value, "path");
-    config_.batch_size_at = location_of(value, "batch_size");
+    config_.data_at = config_.origin("data");
+    config_.path_at = config_.origin("data.path");
+    config_.batch_size_at = config_.origin("data.batch_size");
+    check_source();
+    try_parse("data.split", [&] { data::parse_split(data.split); });
+    if (!data.fold.empty()) try_parse("data.fold", [&] { data::parse_fold(data.fold); });
     const bool needs_path =
-        data.source != "synthetic_regression" && data::find_in_catalogue(data.source) == nullptr;
-    if (needs_path && data.path.empty()) errors_.add(value.at, "'data.path' must be given");
+        data.source != kSynthetic && data::find_in_catalogue(data.source) == nullptr;
+    const Value* section = tree_.root.find("data");
+    const bool readable = section ? section->is_map() : !tree_.root.is_list();
+    if (needs_path && data.path.empty() && readable) {
+      errors_.add(config_.data_at, "'data.path' must be given");
+    }
     if (data.path.empty()) return;
-    const fs::path base = config_.path_at.is_override() ? fs::current_path() : fs::path(folder_);
+    const auto folder = tree_.folders.find(config_.path_at.source);
+    const fs::path base =
+        folder == tree_.folders.end() ? fs::current_path() : fs::path(folder->second);
     data.path = fs::absolute(base / data.path).lexically_normal().string();
   }
 
-  void read_augment(const Value& value) {
-    config_.augment_at = value.at;
-    const Value list = value.is_list() ? value : Value::list({value});
-    for (const Value& item : list.items) {
-      const Typed typed = read_typed(item, "an augmentation", errors_);
-      const auto* row = find_typed(typed, data::augment_rows(), "augmentation", errors_);
-      if (!row) continue;
-      std::shared_ptr<data::Augment> augment = row->make();
-      read_typed_settings(typed, augment->settings(), errors_);
-      config_.augment.push_back({typed.type, std::move(augment)});
-    }
-  }
-
-  void read_loss(const Value& value) {
-    const Typed typed = read_typed(value, "a loss", errors_);
-    const nn::LossRow* row = find_typed(typed, nn::loss_rows(), "loss", errors_);
-    if (!row) return;
-    config_.loss = row->make();
-    config_.loss_type = typed.type;
-    config_.loss_at = value.at;
-    read_typed_settings(typed, config_.loss->settings(), errors_);
-  }
-
-  void read_optimizer(const Value& value) {
-    OptimizerConfig& optimizer = config_.optimizer;
-    if (value.is_scalar()) {
-      read_rule(read_typed(value, "an optimizer", errors_));
-      return;
-    }
-    Section section(value, "optimizer", errors_);
-    section.read({{"clip_norm", &optimizer.clip_norm, {.min = 0}},
-                  {"clip_value", &optimizer.clip_value, {.min = 0}}});
-    if (const Value* schedule = section.find("schedule")) read_schedules(*schedule);
-    if (const Value* groups = section.find("groups")) read_groups(*groups);
-    read_rule_of(value, section);
-    section.finish();
-  }
-
-  // The one key of the section that names an optimizer.
-  void read_rule_of(const Value& value, Section& section) {
-    const Entry* chosen = nullptr;
-    for (const optim::OptimizerRow& row : optim::optimizer_rows()) {
-      if (!section.find(row.name)) continue;
-      const auto entry = std::find_if(value.entries.begin(), value.entries.end(),
-                                      [&](const Entry& each) { return each.key == row.name; });
-      if (chosen) {
-        errors_.add(entry->at, fmt::format("one optimizer is enough, got '{}' and '{}'",
-                                           chosen->key, entry->key));
-        return;
-      }
-      chosen = &*entry;
-    }
-    if (chosen)
-      read_rule({chosen->key, chosen->value, chosen->at});
-    else if (value.is_map())
-      errors_.add(value.at, "'optimizer' must name one" + optimizer_names());
-  }
-
-  static std::string optimizer_names() {
-    std::vector<std::string> names;
-    for (const optim::OptimizerRow& row : optim::optimizer_rows()) names.emplace_back(row.name);
-    return suggestion("", names);
-  }
-
-  void read_rule(const Typed& typed) {
-    const auto* row = find_typed(typed, optim::optimizer_rows(), "optimizer", errors_);
-    if (!row) return;
-    config_.optimizer.type = typed.type;
-    config_.optimizer.rule = row->make();
-    const size_t before = errors_.count();
-    read_typed_settings(typed, config_.optimizer.rule->settings(), errors_);
-    if (errors_.count() != before) return;
-    try {
-      config_.optimizer.rule->check();
-    } catch (const Error& error) {
-      errors_.add(typed.at, error.what());
-    }
-  }
-
-  void read_schedules(const Value& value) {
-    const Value list = value.is_list() ? value : Value::list({value});
-    for (const Value& item : list.items) {
-      const Typed typed = read_typed(item, "a schedule", errors_);
-      const auto* row = find_typed(typed, optim::schedule_rows(), "schedule", errors_);
-      if (!row) continue;
-      config_.optimizer.schedules.push_back(row->make());
-      config_.optimizer.schedule_types.push_back(typed.type);
-      read_typed_settings(typed, config_.optimizer.schedules.back()->settings(), errors_);
-    }
-  }
-
-  void read_groups(const Value& value) {
-    if (!value.is_list()) {
-      errors_.add(value.at, fmt::format("'optimizer.groups' must be a list of {{match: pattern}}, "
-                                        "got {}",
-                                        value.describe()));
-      return;
-    }
-    for (const Value& item : value.items) {
-      optim::Group group;
-      double decay = 0;
-      Section section(item, "optimizer.groups", errors_);
-      section.read({{"match", &group.pattern, {}},
-                    {"lr_factor", &group.lr_factor, {.min = 0}},
-                    {"weight_decay", &decay, {.min = 0}}});
-      section.finish();
-      if (item.find("weight_decay")) group.weight_decay = decay;
-      config_.optimizer.groups.push_back(group);
-    }
-  }
-
-  void read_train(const Value& value) {
-    Section section(value, "train", errors_);
-    section.read(settings_of(config_.train));
-    section.finish();
-    config_.monitor_at = location_of(value, "monitor");
-  }
-
-  const Value& root_;
-  std::string folder_;
+  const ConfigTree& tree_;
   Diagnostics& errors_;
+  Homes homes_;
   RunConfig config_;
+  std::deque<Open> open_;
 };
 
-RunConfig read_config(Value root, const std::string& folder, const std::string& name,
-                      const std::vector<std::string>& overrides, Diagnostics& errors) {
-  // What is no YAML would only bring errors that follow from that.
-  errors.throw_if_any();
-  for (size_t i = 0; i < overrides.size(); ++i) {
-    apply_override(root, overrides[i], static_cast<int>(i) + 1, errors);
-  }
-  RunConfig config = ConfigReader(root, folder, name, errors).read();
+RunConfig read_config(const ConfigTree& tree, Diagnostics& errors) {
+  RunConfig config = ConfigReader(tree, errors).read();
   errors.throw_if_any();
   return config;
 }
@@ -235,77 +352,103 @@ void flatten(const Value& value, const std::string& prefix,
   }
 }
 
-Value typed_value(const std::string& type, Value settings) {
-  Value value = Value::map({});
-  add_entry(value, type, std::move(settings));
-  return value;
-}
+// The effective config as a tree.
+class ValueWriter final : public ConfigVisitor {
+ public:
+  explicit ValueWriter(const RunConfig& config) : config_(config) {}
 
-Value data_value(const RunConfig& config) {
-  DataConfig data = config.data;
-  std::vector<Value> steps;
-  for (const data::AugmentStep& step : config.augment) {
-    steps.push_back(typed_value(step.type, settings_value(step.augment->settings())));
+  void begin_section(std::string_view key, std::string_view) override {
+    open_.emplace_back(std::string(key), Value::map({}));
   }
-  Value value = settings_value(settings_of(data));
-  add_entry(value, "augment", Value::list(std::move(steps)));
-  return value;
-}
-
-Value optimizer_value(const OptimizerConfig& optimizer) {
-  Value value = typed_value(optimizer.type, settings_value(optimizer.rule->settings()));
-  std::vector<Value> schedules, groups;
-  for (size_t i = 0; i < optimizer.schedules.size(); ++i) {
-    schedules.push_back(typed_value(optimizer.schedule_types[i],
-                                    settings_value(optimizer.schedules[i]->settings())));
+  void end_section() override {
+    auto [key, value] = std::move(open_.back());
+    open_.pop_back();
+    add_entry(top(), key, std::move(value));
   }
-  for (const optim::Group& group : optimizer.groups) {
-    Value item = Value::map({});
-    add_entry(item, "match", Value::scalar(group.pattern, true));
-    add_entry(item, "lr_factor", Value::scalar(fmt::format("{}", group.lr_factor)));
-    if (group.weight_decay) {
-      add_entry(item, "weight_decay", Value::scalar(fmt::format("{}", *group.weight_decay)));
+  void settings(const std::vector<Setting>& settings) override {
+    Value values = settings_value(settings);
+    for (Entry& entry : values.entries) top().entries.push_back(std::move(entry));
+  }
+  void one(std::string_view key, std::string_view, std::string_view, TypedPlace& place) override {
+    place.for_each_value(
+        [&](std::string_view type, std::string_view, const std::vector<Setting>& settings) {
+          if (key.empty()) {
+            add_entry(top(), std::string(type), settings_value(settings));
+          } else {
+            Value value = Value::map({});
+            add_entry(value, std::string(type), settings_value(settings));
+            add_entry(top(), std::string(key), std::move(value));
+          }
+        });
+  }
+  void several(std::string_view key, std::string_view, std::string_view,
+               TypedPlace& place) override {
+    Value list = Value::list({});
+    place.for_each_value(
+        [&](std::string_view type, std::string_view, const std::vector<Setting>& settings) {
+          Value item = Value::map({});
+          add_entry(item, std::string(type), settings_value(settings));
+          list.items.push_back(std::move(item));
+        });
+    add_entry(top(), std::string(key), std::move(list));
+  }
+  void model(std::string_view) override { add_entry(top(), "model", model_value(config_.model)); }
+  void groups(std::string_view) override {
+    Value list = Value::list({});
+    for (const optim::Group& group : config_.optimizer.groups) {
+      Value item = Value::map({});
+      add_entry(item, "match", Value::scalar(group.pattern, true));
+      add_entry(item, "lr_factor", Value::scalar(fmt::format("{}", group.lr_factor)));
+      if (group.weight_decay) {
+        add_entry(item, "weight_decay", Value::scalar(fmt::format("{}", *group.weight_decay)));
+      }
+      list.items.push_back(std::move(item));
     }
-    groups.push_back(std::move(item));
+    add_entry(top(), "groups", std::move(list));
   }
-  add_entry(value, "schedule", Value::list(std::move(schedules)));
-  add_entry(value, "groups", Value::list(std::move(groups)));
-  add_entry(value, "clip_norm", Value::scalar(fmt::format("{}", optimizer.clip_norm)));
-  add_entry(value, "clip_value", Value::scalar(fmt::format("{}", optimizer.clip_value)));
-  return value;
-}
+
+  Value take() { return std::move(root_); }
+
+ private:
+  Value& top() { return open_.empty() ? root_ : open_.back().second; }
+
+  const RunConfig& config_;
+  Value root_ = Value::map({});
+  std::vector<std::pair<std::string, Value>> open_;
+};
 
 }  // namespace
 
+Location RunConfig::origin(std::string path) const {
+  while (true) {
+    const auto found = origins.find(path);
+    if (found != origins.end()) return found->second;
+    if (path.empty()) return {};
+    const size_t cut = path.find_last_of(".[");
+    path.resize(cut == std::string::npos ? 0 : cut);
+  }
+}
+
 Value RunConfig::to_value() const {
-  TrainConfig train_copy = train;
-  Value value = Value::map({});
-  add_entry(value, "name", text_value(name));
-  add_entry(value, "seed", Value::scalar(fmt::format("{}", seed)));
-  add_entry(value, "precision", text_value(precision));
-  add_entry(value, "data", data_value(*this));
-  add_entry(value, "model", model_value(model));
-  add_entry(value, "loss", typed_value(loss_type, settings_value(loss->settings())));
-  add_entry(value, "optimizer", optimizer_value(optimizer));
-  add_entry(value, "train", settings_value(settings_of(train_copy)));
-  return value;
+  ValueWriter writer(*this);
+  // Writing reads only; a visitor that reads a config in needs it changeable.
+  visit_config(const_cast<RunConfig&>(*this), writer);
+  return writer.take();
 }
 
 std::string RunConfig::to_yaml() const { return trainers::to_yaml(to_value()); }
 
 RunConfig load_config(const std::string& path, const std::vector<std::string>& overrides) {
   Diagnostics errors;
-  Value root = parse_yaml_file(path, errors);
-  const fs::path file = fs::absolute(path);
-  return read_config(std::move(root), file.parent_path().string(), file.stem().string(), overrides,
-                     errors);
+  const ConfigTree tree = load_tree(path, overrides, errors);
+  return read_config(tree, errors);
 }
 
 RunConfig parse_config(const std::string& text, const std::string& source,
                        const std::string& folder, const std::vector<std::string>& overrides) {
   Diagnostics errors;
-  Value root = parse_yaml(text, source, errors);
-  return read_config(std::move(root), folder, "run", overrides, errors);
+  const ConfigTree tree = parse_tree(text, source, folder, overrides, errors);
+  return read_config(tree, errors);
 }
 
 std::vector<std::string> differing_keys(const Value& a, const Value& b) {

@@ -5,8 +5,9 @@
 //   write_file("config.yaml", config.to_yaml());     // every default filled in; loads to the same
 //
 // Mistakes throw one usage Error that lists them all: "mnist.yaml:14:5: error: unknown key ...".
-// A relative data.path counts from the config file's folder, one given with --set from the current
-// folder.
+// A relative data.path counts from the folder of the file that says it, one given with --set from
+// the current folder. What a config may hold is said in schema.h, how files and overrides come
+// together in config_tree.h.
 //
 //   name: mnist-cnn            # of the run; by default the file's name
 //   seed: 0
@@ -23,6 +24,7 @@
 //   train: {epochs: 5}                                # TrainConfig
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +40,7 @@ struct DataConfig {
   std::string path;
   std::string source;
   std::string split = "auto";
+  std::string fold;
   std::string target;
   std::string drop;
   std::string categorical;
@@ -49,12 +52,13 @@ struct DataConfig {
   bool shuffle = true;
   std::string normalize = "channel";
   bool normalize_target = false;
-  FIELDS(DataConfig, path, source, split, target, drop, categorical, examples, features, noise,
-         cache, batch_size, shuffle, normalize, normalize_target)
+  FIELDS(DataConfig, path, source, split, fold, target, drop, categorical, examples, features,
+         noise, cache, batch_size, shuffle, normalize, normalize_target)
   static constexpr FieldInfo kFieldInfo[] = {
       {"prepared file, or what the source reads; without it, known data sets are fetched"},
       {"empty: path is a prepared file; synthetic_regression: made up; else as `mica prepare`"},
       {"how a source is split: auto, test=0.2,val=0.1, hash,test=0.2 or column=NAME"},
+      {"2/5: the second fifth of train and val validates, the rest trains (`mica kfold`)"},
       {"csv: target columns, separated by commas"},
       {"csv: columns to leave out"},
       {"csv: columns of numbers that stand for categories"},
@@ -141,11 +145,17 @@ struct RunConfig {
   // For errors that only show when the data is there.
   Location data_at, path_at, augment_at, loss_at, monitor_at, batch_size_at;
 
+  /// Where each value was read, by its path ("optimizer.sgd.lr", "model[2]"); no entry: default.
+  std::map<std::string, Location> origins;
+  /// Where a value was read, or else the section that it would stand in.
+  Location origin(std::string path) const;
+
   Value to_value() const;
   std::string to_yaml() const;
 };
 
-/// Reads a config file and applies overrides ("key.path=value") in order. Throws a usage Error.
+/// Reads a config file with its bases and applies overrides: "key.path=value" and the other forms
+/// of override.h, "@FILE" for a file of them. Throws a usage Error.
 RunConfig load_config(const std::string& path, const std::vector<std::string>& overrides = {});
 /// The same for text; relative paths count from `folder`.
 RunConfig parse_config(const std::string& text, const std::string& source,
@@ -154,8 +164,5 @@ RunConfig parse_config(const std::string& text, const std::string& source,
 /// The keys ("optimizer.sgd.lr") whose values differ between two configs, in the order of the
 /// first.
 std::vector<std::string> differing_keys(const Value& a, const Value& b);
-
-/// What a config may hold, as text for people: every key with its type, default and meaning.
-std::string describe_schema();
 
 }  // namespace mica::trainers

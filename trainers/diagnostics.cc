@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <tuple>
 
 #include "core/base/error.h"
@@ -27,6 +28,132 @@ int edit_distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
+// What other libraries, or people, call the same thing.
+struct Synonym {
+  std::string_view theirs, ours;
+};
+constexpr Synonym kSynonyms[] = {
+    {"learning_rate", "lr"},
+    {"base_lr", "lr"},
+    {"rate", "lr"},
+    {"rate", "p"},
+    {"num_epochs", "epochs"},
+    {"max_epochs", "epochs"},
+    {"n_epochs", "epochs"},
+    {"batch", "batch_size"},
+    {"batchsize", "batch_size"},
+    {"bs", "batch_size"},
+    {"l2", "weight_decay"},
+    {"wd", "weight_decay"},
+    {"decay", "weight_decay"},
+    {"out_features", "out"},
+    {"out_channels", "out"},
+    {"units", "out"},
+    {"filters", "out"},
+    {"channels", "out"},
+    {"size", "out"},
+    {"features", "out"},
+    {"num_classes", "out"},
+    {"kernel_size", "kernel"},
+    {"strides", "stride"},
+    {"pad", "padding"},
+    {"dropout", "p"},
+    {"prob", "p"},
+    {"pool_size", "kernel"},
+    {"epsilon", "eps"},
+    {"scheduler", "schedule"},
+    {"lr_scheduler", "schedule"},
+    {"lr_schedule", "schedule"},
+    {"param_groups", "groups"},
+    {"grad_clip", "clip_norm"},
+    {"max_grad_norm", "clip_norm"},
+    {"gradient_clip_val", "clip_norm"},
+    {"clip", "clip_norm"},
+    {"early_stopping", "patience"},
+    {"early_stop", "patience"},
+    {"dataset", "data"},
+    {"network", "model"},
+    {"net", "model"},
+    {"layers", "model"},
+    {"architecture", "model"},
+    {"criterion", "loss"},
+    {"loss_function", "loss"},
+    {"optim", "optimizer"},
+    {"training", "train"},
+    {"trainer", "train"},
+    {"random_seed", "seed"},
+    {"file", "path"},
+    {"root", "path"},
+    {"dir", "path"},
+    {"transforms", "augment"},
+    {"augmentation", "augment"},
+    {"augmentations", "augment"},
+    {"dtype", "precision"},
+    {"label", "target"},
+    {"dense", "linear"},
+    {"fc", "linear"},
+    {"fully_connected", "linear"},
+    {"conv", "conv2d"},
+    {"convolution", "conv2d"},
+    {"maxpool", "max_pool2d"},
+    {"max_pooling2d", "max_pool2d"},
+    {"avgpool", "avg_pool2d"},
+    {"average_pooling2d", "avg_pool2d"},
+    {"bn", "batch_norm"},
+    {"batchnorm", "batch_norm"},
+    {"batch_normalization", "batch_norm"},
+    {"swish", "silu"},
+    {"ce", "cross_entropy"},
+    {"categorical_crossentropy", "cross_entropy"},
+    {"softmax_cross_entropy", "cross_entropy"},
+    {"nll_loss", "nll"},
+    {"mae", "l1"},
+    {"l2_loss", "mse"},
+    {"mean_squared_error", "mse"},
+    {"smooth_l1", "huber"},
+    {"bce", "bce_with_logits"},
+    {"binary_crossentropy", "bce_with_logits"},
+    {"multistep", "step"},
+    {"step_lr", "step"},
+    {"cosine_annealing", "cosine"},
+    {"poly", "polynomial"},
+    {"linear", "polynomial"},
+    {"linear_warmup", "warmup"},
+    {"random_crop", "pad_crop"},
+    {"mirror", "flip"},
+    {"horizontal_flip", "flip"},
+    {"random_horizontal_flip", "flip"},
+    {"val_accuracy", "val.accuracy"},
+    {"val_acc", "val.accuracy"},
+    {"val_loss", "val.loss"},
+    {"train_loss", "train.loss"},
+};
+
+// Dense, Conv2D and MaxPooling2D in small letters, with '_' between words.
+std::string small_letters(std::string_view word) {
+  std::string text;
+  for (const char c : word) {
+    const bool upper = std::isupper(static_cast<unsigned char>(c)) != 0;
+    const bool inside = !text.empty() && std::islower(static_cast<unsigned char>(text.back()));
+    if (upper && inside) text += '_';
+    text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  }
+  return text;
+}
+
+std::string known_by_another_name(std::string_view word,
+                                  const std::vector<std::string>& candidates) {
+  const auto has = [&](std::string_view name) {
+    return std::find(candidates.begin(), candidates.end(), name) != candidates.end();
+  };
+  const std::string small = small_letters(word);
+  if (has(small)) return small;
+  for (const Synonym& synonym : kSynonyms) {
+    if (synonym.theirs == small && has(synonym.ours)) return std::string(synonym.ours);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string Location::text() const {
@@ -34,6 +161,7 @@ std::string Location::text() const {
 }
 
 void Diagnostics::add(const Location& at, std::string_view message) {
+  ++added_;
   std::string line = fmt::format("{}: error: {}", at.text(), message);
   // A value that a repeat block copies is wrong once, not once a copy.
   for (const Entry& entry : entries_) {
@@ -45,8 +173,10 @@ void Diagnostics::add(const Location& at, std::string_view message) {
 std::vector<std::string> Diagnostics::lines() const {
   std::vector<Entry> sorted = entries_;
   std::stable_sort(sorted.begin(), sorted.end(), [](const Entry& a, const Entry& b) {
-    return std::tuple(a.at.is_override(), a.at.line, a.at.column) <
-           std::tuple(b.at.is_override(), b.at.line, b.at.column);
+    const std::string a_file = a.at.is_override() ? "" : a.at.source;
+    const std::string b_file = b.at.is_override() ? "" : b.at.source;
+    return std::tuple(a.at.is_override(), a_file, a.at.line, a.at.column) <
+           std::tuple(b.at.is_override(), b_file, b.at.line, b.at.column);
   });
   std::vector<std::string> lines;
   for (Entry& entry : sorted) lines.push_back(std::move(entry.line));
@@ -73,6 +203,13 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
 }
 
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates) {
+  // YAML takes "linear:10" for a word.
+  const size_t colon = word.find(':');
+  if (colon != std::string_view::npos && colon > 0) {
+    return fmt::format(" (a blank is missing after '{}')", word.substr(0, colon + 1));
+  }
+  const std::string ours = known_by_another_name(word, candidates);
+  if (!ours.empty()) return fmt::format(" (here it is '{}')", ours);
   const std::string near = closest(word, candidates);
   if (!near.empty()) return fmt::format(" (did you mean '{}'?)", near);
   if (candidates.empty()) return "";

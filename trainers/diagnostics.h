@@ -28,8 +28,9 @@ struct Location {
 class Diagnostics {
  public:
   void add(const Location& at, std::string_view message);
-  size_t count() const { return entries_.size(); }
-  /// In the order of the text, those of overrides after those of files.
+  /// Grows with every error that is added, also one that was told already.
+  size_t count() const { return added_; }
+  /// In the order of the text, file by file, those of overrides after those of files.
   std::vector<std::string> lines() const;
   /// Throws a usage Error with every message, one a line, and their number if there are several.
   void throw_if_any() const;
@@ -40,13 +41,15 @@ class Diagnostics {
     std::string line;
   };
   std::vector<Entry> entries_;
+  size_t added_ = 0;
 };
 
 /// The candidate closest to `word`, at most two edits (insert, delete, replace, swap neighbours)
 /// away and fewer than `word` is long; empty if there is none.
 std::string closest(std::string_view word, const std::vector<std::string>& candidates);
 
-/// " (did you mean 'x'?)" for the closest candidate, else " (known: a, b, c)".
+/// " (here it is 'lr')" for a word of other libraries, " (did you mean 'x'?)" for the closest
+/// candidate, else " (known: a, b, c)".
 std::string suggestion(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace mica::trainers

@@ -132,6 +132,13 @@ std::vector<BuiltLayer> build_model(const Model& model, const std::string& prefi
   return layers;
 }
 
+// What to change where the model ends with another shape than the data wants.
+std::string outputs_hint(const Model& model, const Shape& result, int64_t outputs) {
+  if (result.size() > 2) return "; put 'flatten' before the first 'linear'";
+  if (model.back().typed.type == "linear") return fmt::format("; write 'linear: {}'", outputs);
+  return fmt::format("; end it with 'linear: {}'", outputs);
+}
+
 }  // namespace
 
 std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, int64_t outputs,
@@ -146,8 +153,9 @@ std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, i
     Diagnostics errors;
     errors.add(model.back().typed.at,
                fmt::format("the model ends with shape {}, but the data wants {} outputs for each "
-                           "example: {}",
-                           to_string(result), outputs, to_string(Shape{1, outputs})));
+                           "example: {}{}",
+                           to_string(result), outputs, to_string(Shape{1, outputs}),
+                           outputs_hint(model, result, outputs)));
     errors.throw_if_any();
   }
   return layers;

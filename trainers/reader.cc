@@ -27,12 +27,49 @@ std::optional<double> parse_number(std::string_view text) {
 }
 
 std::string number_hint(const Value& value) {
+  if (value.is_null()) return " (leave the key away for the default)";
+  if (value.is_list()) return fmt::format(" of {}", value.items.size());
   if (!value.is_scalar()) return "";
   const std::string& text = value.text;
   if (value.quoted) return parse_number(text) ? " (leave the quotes away)" : "";
   if (text.size() > 1 && text[0] == '0' && is_digit(text[1])) return " (no leading zeros, please)";
+  if (text.size() > 1 && text.ends_with('%')) {
+    const std::optional<double> share =
+        parse_number(std::string_view(text).substr(0, text.size() - 1));
+    if (share) return fmt::format(" (write {:g})", *share / 100);
+  }
+  if (text.starts_with("0x") || text.starts_with("0X")) return " (write it in decimal digits)";
+  std::string with_point = text;
+  std::replace(with_point.begin(), with_point.end(), ',', '.');
+  if (with_point != text && parse_number(with_point)) return fmt::format(" (write {})", with_point);
   const bool underscore = text.find('_') != std::string::npos && is_digit(text[0]);
   return underscore ? " (write it without '_')" : "";
+}
+
+std::string truth_hint(const Value& value) {
+  const auto is_one_of = [&](std::initializer_list<std::string_view> words) {
+    return value.is_scalar() && std::find(words.begin(), words.end(), value.text) != words.end();
+  };
+  if (is_one_of({"yes", "on", "Yes", "On", "True", "TRUE", "1", "y"})) return " (write true)";
+  if (is_one_of({"no", "off", "No", "Off", "False", "FALSE", "0", "n"})) return " (write false)";
+  return "";
+}
+
+std::vector<std::string> split_choices(std::string_view text) {
+  std::vector<std::string> choices;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('|'), text.size());
+    choices.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return choices;
+}
+
+// " (did you mean 'best'?)" for a text that is none of the choices but like one.
+std::string choice_hint(const Value& value, const Setting& setting) {
+  if (setting.info.choices.empty() || !value.is_scalar()) return "";
+  const std::string hint = suggestion(value.text, split_choices(setting.info.choices));
+  return hint.starts_with(" (known") ? "" : hint;
 }
 
 // Reads one value into the type that a setting points to; false if it is of another type.
@@ -99,11 +136,13 @@ void read_setting(const Value& value, std::string_view name, const Setting& sett
                          setting.type_name().find("integer") != std::string_view::npos;
     errors.add(value.at,
                fmt::format("'{}' must be {}, got {}{}", name, with_article(setting.type_name()),
-                           value.describe(), numeric ? number_hint(value) : ""));
+                           value.describe(), numeric ? number_hint(value) : truth_hint(value)));
     return;
   }
   const std::string problem = setting.problem();
-  if (!problem.empty()) errors.add(value.at, fmt::format("'{}' {}", name, problem));
+  if (!problem.empty()) {
+    errors.add(value.at, fmt::format("'{}' {}{}", name, problem, choice_hint(value, setting)));
+  }
 }
 
 std::string dotted(std::string_view section, std::string_view key) {
@@ -129,10 +168,10 @@ struct ToValue {
 Section::Section(const Value& value, std::string name, Diagnostics& errors)
     : value_(value), name_(std::move(name)), errors_(errors) {
   if (value.is_map() || value.is_null()) return;
-  errors.add(value.at,
-             name_.empty()
-                 ? fmt::format("a config is made of 'key: value', got {}", value.describe())
-                 : fmt::format("'{}' must be a section, got {}", name_, value.describe()));
+  errors.add(value.at, name_.empty() ? fmt::format("a config is made of 'key: value', got {}",
+                                                   value.describe())
+                                     : fmt::format("'{}' must be a section, got {}{}", name_,
+                                                   value.describe(), suggestion(value.text, {})));
 }
 
 void Section::read(const std::vector<Setting>& settings) {
@@ -153,12 +192,13 @@ const Value* Section::find(std::string_view key) {
   return value_.find(key);
 }
 
-void Section::finish() {
+void Section::finish(const std::function<std::string(const std::string& key)>& hint) {
   for (const Entry& entry : value_.entries) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
     const std::string where = name_.empty() ? "" : fmt::format(" in '{}'", name_);
-    errors_.add(entry.at, fmt::format("unknown key '{}'{}{}", entry.key, where,
-                                      suggestion(entry.key, known_)));
+    std::string remedy = hint ? hint(entry.key) : "";
+    if (remedy.empty()) remedy = suggestion(entry.key, known_);
+    errors_.add(entry.at, fmt::format("unknown key '{}'{}{}", entry.key, where, remedy));
   }
 }
 
@@ -167,6 +207,18 @@ Typed read_typed(const Value& value, std::string_view what, Diagnostics& errors)
   if (value.is_map() && value.entries.size() == 1) {
     const Entry& entry = value.entries[0];
     return {entry.key, entry.value, entry.at};
+  }
+  if (value.is_map() && value.entries.size() > 1) {
+    const std::string both =
+        fmt::format("got '{}' and '{}'", value.entries[0].key, value.entries[1].key);
+    if (what == "a loss") {
+      errors.add(value.entries[1].at, fmt::format("one loss is enough, {}", both));
+      return {"", {}, value.at};
+    }
+    errors.add(value.entries[1].at,
+               fmt::format("expected {}, {}: each wants a line of its own that starts with '- '",
+                           what, both));
+    return {"", {}, value.at};
   }
   errors.add(value.at, fmt::format("expected {}, as 'name' or 'name: {{setting: value}}', got {}",
                                    what, value.describe()));

@@ -12,6 +12,7 @@
 // is an integer, "5" in quotes is text, and only true and false are booleans.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +32,9 @@ class Section {
   void read(const std::vector<Setting>& settings);
   /// The value of a key, which counts as known from now on; null if absent.
   const Value* find(std::string_view key);
-  /// Adds an error for each key that was never asked for.
-  void finish();
+  /// Adds an error for each key that was never asked for. `hint` may know better than the nearest
+  /// known key what to say behind it.
+  void finish(const std::function<std::string(const std::string& key)>& hint = {});
 
  private:
   void read_one(const Setting& setting);

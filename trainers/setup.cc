@@ -4,6 +4,8 @@
 
 #include "core/base/error.h"
 #include "data/catalogue.h"
+#include "data/folds.h"
+#include "trainers/checks.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -58,13 +60,23 @@ void make_folder(const fs::path& folder) {
   fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
 }
 
-void check_source(const RunConfig& config) {
-  const std::string& source = config.data.source;
-  std::vector<std::string> names = {std::string(kSynthetic)};
-  for (const auto& [name, doc] : data::source_names()) names.push_back(name);
-  if (source.empty() || std::find(names.begin(), names.end(), source) != names.end()) return;
-  fail_at(ErrorKind::kUsage, config.data_at,
-          fmt::format("unknown data.source '{}'{}", source, suggestion(source, names)));
+// What is wrong with the options of a source is told at the section that gives them.
+void prepare_source(const RunConfig& config, const fs::path& cache,
+                    const data::ProgressFunction& progress) {
+  try {
+    data::prepare(prepare_options(config.data, cache.string()), progress);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kUsage) throw;
+    // `mica prepare` takes as options what a config has as keys.
+    std::string text = error.what();
+    const bool target = text.find("target") != std::string::npos;
+    constexpr std::string_view kOption = "Give --target NAME";
+    if (const size_t at = text.find(kOption); at != std::string::npos) {
+      text.replace(at, kOption.size(), "Give it as data.target");
+    }
+    fail_at(ErrorKind::kUsage, target ? config.origin("data.target") : config.data_at,
+            fmt::format("data: {}", text));
+  }
 }
 
 }  // namespace
@@ -81,10 +93,24 @@ data::PrepareOptions prepare_options(const DataConfig& config, const std::string
   return options;
 }
 
-OpenedData open_data(const RunConfig& config, const fs::path& cache,
-                     const data::ProgressFunction& progress) {
+namespace {
+
+// Most of what is no prepared file is meant to be read as a source.
+std::shared_ptr<const data::Dataset> open_prepared(const RunConfig& config) {
+  try {
+    return data::Dataset::open(config.data.path, data::cache_named(config.data.cache));
+  } catch (const Error& error) {
+    const bool raw = config.data.source.empty() && !data::Dataset::is_prepared(config.data.path);
+    fail_at(
+        error.kind(), config.path_at,
+        fmt::format("data.path: {}{}", error.what(),
+                    raw ? "; what is not prepared yet needs data.source, as in source: csv" : ""));
+  }
+}
+
+OpenedData open_whole(const RunConfig& config, const fs::path& cache,
+                      const data::ProgressFunction& progress) {
   const DataConfig& data = config.data;
-  check_source(config);
   if (data.source == kSynthetic) {
     data::SyntheticRegression made = data::synthetic_regression(
         data.examples, data.features, data.noise, static_cast<uint64_t>(config.seed));
@@ -93,14 +119,25 @@ OpenedData open_data(const RunConfig& config, const fs::path& cache,
   // A prepared file is told by its content, so that data.path alone leads to another data set.
   if (data.source.empty() || data::Dataset::is_prepared(data.path)) {
     check_path(config);
-    return {data::Dataset::open(data.path, data::cache_named(data.cache)), {}};
+    return {open_prepared(config), {}};
   }
   if (!fs::exists(cache)) {
     check_path(config);
     make_folder(cache.parent_path());
-    data::prepare(prepare_options(data, cache.string()), progress);
+    prepare_source(config, cache, progress);
   }
   return {data::Dataset::open(cache.string(), data::cache_named(data.cache)), {}};
+}
+
+}  // namespace
+
+OpenedData open_data(const RunConfig& config, const fs::path& cache,
+                     const data::ProgressFunction& progress) {
+  OpenedData opened = open_whole(config, cache, progress);
+  if (config.data.fold.empty()) return opened;
+  opened.dataset = data::fold(*opened.dataset, data::parse_fold(config.data.fold),
+                              static_cast<uint64_t>(config.seed));
+  return opened;
 }
 
 int64_t wanted_outputs(const data::Dataset& dataset) {
@@ -132,10 +169,15 @@ void check_loss(const RunConfig& config, const data::Dataset& dataset) {
   const bool classes = dataset.info().task == data::Task::kClassification;
   const bool labels = config.loss->target_kind() == nn::TargetKind::kLabels;
   if (classes == labels) return;
+  std::vector<std::string> fitting;
+  for (const nn::LossRow& row : nn::loss_rows()) {
+    const bool takes_labels = row.make()->target_kind() == nn::TargetKind::kLabels;
+    if (takes_labels == classes) fitting.emplace_back(row.name);
+  }
   fail_at(ErrorKind::kUsage, config.loss_at,
-          fmt::format("loss '{}' is for {}, but the data is for {}", config.loss_type,
-                      labels ? "classification" : "regression",
-                      classes ? "classification" : "regression"));
+          fmt::format("loss '{}' is for {}, but the data is for {} (choose from: {})",
+                      config.loss_type, labels ? "classification" : "regression",
+                      classes ? "classification" : "regression", fmt::join(fitting, ", ")));
 }
 
 void check_augment(const RunConfig& config, const data::Dataset& dataset) {
@@ -154,6 +196,7 @@ Setup make_setup(const RunConfig& config, const fs::path& cache,
   check_loss(config, dataset);
   check_augment(config, dataset);
   setup.network = build_network(config, dataset.sample_shape(), wanted_outputs(dataset));
+  check_run(config, dataset, *setup.network);
   setup.normalization =
       data::normalization(dataset, config.data.normalize, config.data.normalize_target);
   return setup;

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/base/error.h"
+#include "trainers/checks.h"
 #include "trainers/diverged.h"
 
 namespace mica::trainers {
@@ -22,28 +23,6 @@ optim::Schedule make_schedule(const RunConfig& config, int64_t steps_per_epoch) 
   for (const auto& schedule : config.optimizer.schedules) schedules.push_back(schedule.get());
   return optim::build_schedule(schedules, {config.optimizer.rule->lr(),
                                            steps_per_epoch * config.train.epochs, steps_per_epoch});
-}
-
-// The metric that says which weights are best. Throws where the data has no such number.
-std::string choose_monitor(const RunConfig& config, const data::Dataset& dataset) {
-  const bool classes = dataset.info().task == data::Task::kClassification;
-  const std::string& monitor = config.train.monitor;
-  if (monitor == "auto") {
-    if (!dataset.has("val")) return "train.loss";
-    return classes ? "val.accuracy" : "val.loss";
-  }
-  std::string problem;
-  if (monitor.starts_with("val.") && !dataset.has("val")) {
-    problem =
-        "needs a validation split, which this data does not have (prepare it with --split "
-        "val=0.1, or set train.monitor to train.loss)";
-  } else if (monitor == "val.accuracy" && !classes) {
-    problem = "is for classification, but the data is for regression";
-  } else if (monitor == "val.r2" && classes) {
-    problem = "is for regression, but the data is for classification";
-  }
-  if (problem.empty()) return monitor;
-  fail("{}: error: monitor '{}' {}", config.monitor_at.text(), monitor, problem);
 }
 
 // |w - w*| of the first parameter that has as many elements as w*.

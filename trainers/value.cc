@@ -3,23 +3,23 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
-#include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 
 #include "core/base/error.h"
 #include "trainers/yaml_documents.h"
+#include "trainers/yaml_problem.h"
 
 namespace mica::trainers {
 namespace {
 
-// An alias leads to the node that its anchor names, so a node may hold itself, and a few lines may
-// stand for millions of values: both are bounded.
+constexpr size_t kMaxBytes = 8 << 20;
 constexpr int kMaxDepth = 64;
 constexpr int kMaxValues = 200'000;
 
-// Ends the reading, its error added.
+// What an exception of yaml-cpp does not get out of this function for.
 struct Stop {};
 
 // Turns yaml-cpp's nodes into Values; `at_override` is set for the text of a --set.
@@ -28,22 +28,29 @@ class Importer {
   Importer(std::string source, const Location* at_override, Diagnostics& errors)
       : source_(std::move(source)), at_override_(at_override), errors_(errors) {}
 
-  Location locate(const YAML::Mark& mark) const {
+  Location locate(int line, int column) const {
     if (at_override_) return *at_override_;
-    return {source_, mark.line + 1, mark.column + 1};
+    return {source_, line, column};
   }
+  Location locate(const YAML::Mark& mark) const { return locate(mark.line + 1, mark.column + 1); }
 
+  // An alias leads to the node that its anchor names, so a node may hold itself, and a few lines
+  // may stand for millions of values: both are bounded.
   Value import(const YAML::Node& node, int depth = 0) {
     Value value;
     value.at = locate(node.Mark());
-    if (depth > kMaxDepth || ++values_ > kMaxValues) {
-      errors_.add(
-          value.at,
-          depth > kMaxDepth
-              ? fmt::format("nested more than {} deep (an alias inside its own anchor?)", kMaxDepth)
-              : fmt::format("more than {} values (aliases of aliases?)", kMaxValues));
+    if (depth > kMaxDepth) {
+      errors_.add(value.at, fmt::format("nested more than {} deep; does an alias (*name) stand "
+                                        "inside its own anchor (&name)?",
+                                        kMaxDepth));
       throw Stop();
     }
+    if (++values_ > kMaxValues) {
+      errors_.add(value.at, fmt::format("more than {} values; aliases (*name) of aliases multiply",
+                                        kMaxValues));
+      throw Stop();
+    }
+    check_tag(node, value.at);
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
         value.kind = Value::Kind::kScalar;
@@ -64,6 +71,14 @@ class Importer {
   }
 
  private:
+  void check_tag(const YAML::Node& node, const Location& at) {
+    const std::string& tag = node.Tag();
+    if (tag.empty() || tag == "?" || tag == "!") return;
+    constexpr std::string_view kCore = "tag:yaml.org,2002:";
+    const std::string shown = tag.starts_with(kCore) ? "!!" + tag.substr(kCore.size()) : tag;
+    errors_.add(at, fmt::format("tags ('{}') are not supported; leave it away", shown));
+  }
+
   void add_entry(Value& map, const YAML::Node& key, const YAML::Node& node, int depth) {
     const Location at = locate(key.Mark());
     if (!key.IsScalar()) {
@@ -72,7 +87,9 @@ class Importer {
     }
     const std::string& name = key.Scalar();
     if (name == "<<") {
-      errors_.add(at, "merge keys ('<<') are not supported; write the values out");
+      errors_.add(at,
+                  "merge keys ('<<') are not supported; write the values out, or put them "
+                  "into a file of their own and name it with 'base:'");
       return;
     }
     for (const Entry& entry : map.entries) {
@@ -80,7 +97,10 @@ class Importer {
       errors_.add(at, fmt::format("duplicate key '{}' (first at {})", name, entry.at.text()));
       return;
     }
-    map.entries.push_back({name, import(node, depth + 1), at});
+    Value value = import(node, depth + 1);
+    // What is not there was not written anywhere.
+    if (value.is_null()) value.at = at;
+    map.entries.push_back({name, std::move(value), at});
   }
 
   std::string source_;
@@ -89,9 +109,26 @@ class Importer {
   int values_ = 0;
 };
 
+// What kind of file this is instead of a config; empty if it may be one.
+std::string foreign(std::string_view text) {
+  if (text.starts_with("\x89HDF")) return "an HDF5 file (a data set or a checkpoint)";
+  if (text.starts_with("\x89PNG")) return "a PNG picture";
+  if (text.starts_with("\x1f\x8b") || text.starts_with("PK\x03\x04")) return "an archive";
+  if (text.starts_with("\xff\xfe") || text.starts_with("\xfe\xff")) {
+    return "text in UTF-16; save it as UTF-8";
+  }
+  if (text.find('\0') != std::string_view::npos) return "a binary file";
+  if (text.size() > kMaxBytes) return fmt::format("a file of {} MB", text.size() >> 20);
+  return "";
+}
+
 Value parse(const std::string& text, const std::string& source, const Location* at_override,
             Diagnostics& errors) {
   Importer importer(source, at_override, errors);
+  if (const std::string kind = foreign(text); !kind.empty()) {
+    errors.add(importer.locate(1, 1), fmt::format("this is no config but {}", kind));
+    return {};
+  }
   try {
     std::optional<YAML::Mark> more;
     const YAML::Node root = load_document(text, more);
@@ -104,68 +141,28 @@ Value parse(const std::string& text, const std::string& source, const Location* 
     }
     return importer.import(root);
   } catch (const YAML::Exception& error) {
-    errors.add(importer.locate(error.mark), fmt::format("not valid YAML: {}", error.msg));
-    return {};
+    const YamlProblem problem =
+        explain_yaml(text, error.mark.line + 1, error.mark.column + 1, error.msg);
+    errors.add(importer.locate(problem.line, problem.column), problem.message);
   } catch (const Stop&) {
-    return {};
   }
+  return {};
 }
 
-// One step of an override's path: a key, or a position in a list.
-struct Step {
-  std::string key;
-  int64_t index = -1;
-};
-
-// "model[2].dropout" -> model, [2], dropout. Empty on malformed text.
-std::vector<Step> parse_path(std::string_view path) {
-  std::vector<Step> steps;
-  while (true) {
-    const size_t end = path.find_first_of(".[");
-    if (end == 0) return {};
-    steps.push_back({std::string(path.substr(0, end)), -1});
-    if (end == std::string_view::npos) return steps;
-    path.remove_prefix(end);
-    while (path.starts_with('[')) {
-      int64_t index = -1;
-      const char* last = path.data() + path.size();
-      const auto [stop, code] = std::from_chars(path.data() + 1, last, index);
-      if (code != std::errc() || index < 0 || stop == last || *stop != ']') return {};
-      steps.push_back({"", index});
-      path.remove_prefix(static_cast<size_t>(stop - path.data()) + 1);
+// " (did you mean configs/mnist_mlp.yaml?)" for a file of nearly that name.
+std::string neighbour_hint(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::path(path).parent_path();
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(folder.empty() ? "." : folder, error), end; !error && it != end;
+       it.increment(error)) {
+    if (it->path().extension() == ".yaml" || it->path().extension() == ".yml") {
+      names.push_back(it->path().filename().string());
     }
-    if (path.empty()) return steps;
-    if (!path.starts_with('.')) return {};
-    path.remove_prefix(1);
   }
-}
-
-// The value a step leads to; null, with an error added, when it can't be reached.
-Value* descend(Value& value, const Step& step, const std::string& so_far, const Location& at,
-               Diagnostics& errors) {
-  if (step.index >= 0) {
-    if (value.is_list() && step.index < static_cast<int64_t>(value.items.size())) {
-      return &value.items[static_cast<size_t>(step.index)];
-    }
-    errors.add(at, value.is_list() ? fmt::format("'{}' has {} items, there is no [{}]", so_far,
-                                                 value.items.size(), step.index)
-                                   : fmt::format("'{}' is no list", so_far));
-    return nullptr;
-  }
-  // "relu" and {relu: ...}, "sgd" and {sgd: {lr: ...}} name the same thing.
-  if (value.is_scalar() && value.text == step.key) {
-    value = Value::map({{step.key, Value{}, value.at}});
-  }
-  if (value.is_null()) value.kind = Value::Kind::kMap;
-  if (!value.is_map()) {
-    errors.add(at, fmt::format("'{}' is {}, not a section", so_far, value.describe()));
-    return nullptr;
-  }
-  if (Value* found = value.find(step.key)) return found;
-  Value made;
-  made.at = at;
-  value.entries.push_back({step.key, made, at});
-  return &value.entries.back().value;
+  const std::string near = closest(fs::path(path).filename().string(), names);
+  return near.empty() ? "" : fmt::format(" (did you mean {}?)", (folder / near).string());
 }
 
 bool needs_quotes(const Value& value) {
@@ -292,33 +289,25 @@ Value parse_yaml(const std::string& text, const std::string& source, Diagnostics
   return parse(text, source, nullptr, errors);
 }
 
+Value parse_override(const std::string& text, const Location& at, Diagnostics& errors) {
+  return parse(text, at.source, &at, errors);
+}
+
 Value parse_yaml_file(const std::string& path, Diagnostics& errors) {
-  std::ifstream file(path);
+  namespace fs = std::filesystem;
+  if (fs::is_directory(path)) {
+    const fs::path inside = fs::path(path) / "config.yaml";
+    fail("{}: is a folder, not a config file{}", path,
+         fs::exists(inside) ? fmt::format("; did you mean {}?", inside.string()) : "");
+  }
+  std::ifstream file(path, std::ios::binary);
   std::stringstream text;
-  if (!file || !(text << file.rdbuf())) fail("{}: cannot read the config file", path);
+  if (!file) fail("{}: cannot read the config file{}", path, neighbour_hint(path));
+  text << file.rdbuf();
   return parse_yaml(text.str(), path, errors);
 }
 
-void apply_override(Value& config, const std::string& assignment, int number, Diagnostics& errors) {
-  const Location at{fmt::format("--set #{}", number), 0, number};
-  const size_t equals = assignment.find('=');
-  const std::vector<Step> path = parse_path(std::string_view(assignment).substr(0, equals));
-  if (equals == std::string::npos || path.empty()) {
-    errors.add(at, fmt::format("expected key.path=value, got '{}'", assignment));
-    return;
-  }
-  Value value = parse(assignment.substr(equals + 1), at.source, &at, errors);
-  Value* target = &config;
-  std::string so_far;
-  for (const Step& step : path) {
-    target = descend(*target, step, so_far, at, errors);
-    if (!target) return;
-    so_far +=
-        step.index >= 0 ? fmt::format("[{}]", step.index) : (so_far.empty() ? "" : ".") + step.key;
-  }
-  *target = std::move(value);
-  target->at = at;
-}
+std::string to_flow(const Value& value) { return flow(value); }
 
 std::string to_yaml(const Value& value) {
   if (!is_block(value, 0)) return flow(value) + "\n";

@@ -1,12 +1,12 @@
 // A config as a tree of values that know where they were written.
 //
 //   Value config = parse_yaml(text, "mnist.yaml", errors);
-//   apply_override(config, "optimizer.sgd.lr=0.1", 1, errors);   // location "--set #1"
 //   if (const Value* seed = config.find("seed")) ...
 //
-// yaml-cpp reads the text; this tree closes its traps: duplicate keys, merge keys ("<<") and more
-// than one document are errors here, and whether a scalar was quoted is kept. Everything wrong goes
-// to the Diagnostics; text that is no YAML at all ends the reading there.
+// yaml-cpp reads the text; this tree closes its traps: duplicate keys, merge keys ("<<"), tags and
+// more than one document are errors here, aliases that hold themselves or multiply are bounded, and
+// whether a scalar was quoted is kept. Everything wrong goes to the Diagnostics; text that is no
+// YAML at all ends the reading there, with the likely reason (yaml_problem.h).
 #pragma once
 
 #include <string>
@@ -56,11 +56,12 @@ Value parse_yaml(const std::string& text, const std::string& source, Diagnostics
 /// Reads a file. Throws a usage Error when it can't be opened.
 Value parse_yaml_file(const std::string& path, Diagnostics& errors);
 
-/// Applies "key.path=value" or "model[2].dropout=0.1". The value is YAML, split off at the first
-/// '='. Missing sections on the way are made. `number` counts the overrides from 1.
-void apply_override(Value& config, const std::string& assignment, int number, Diagnostics& errors);
+/// Reads the value of an override; everything in it is located at `at`.
+Value parse_override(const std::string& text, const Location& at, Diagnostics& errors);
 
 /// YAML text that parses to the same tree: sections as blocks, what is nested deeper in flow style.
 std::string to_yaml(const Value& value);
+/// The same on one line: "{lr: 0.1, betas: [0.9, 0.999]}".
+std::string to_flow(const Value& value);
 
 }  // namespace mica::trainers

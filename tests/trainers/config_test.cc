@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/base/error.h"
+#include "trainers/schema.h"
 
 namespace mica::trainers {
 namespace {
@@ -107,12 +108,15 @@ TEST(Config, ReportsEverythingAtOnceAndInPlace) {
 }
 
 TEST(Config, WantsEverySection) {
-  EXPECT_EQ(error_of("seed: 1\n"),
-            "c.yaml:1:1: error: 'data.path' must be given\n"
-            "c.yaml:1:1: error: 'model' must be given\n"
-            "c.yaml:1:1: error: 'loss' must be given\n"
-            "c.yaml:1:1: error: 'optimizer' must be given\n"
-            "4 errors");
+  EXPECT_EQ(
+      error_of("seed: 1\n"),
+      "c.yaml:1:1: error: 'model' must be given\n"
+      "c.yaml:1:1: error: 'loss' must be given (known: cross_entropy, nll, mse, half_mse, l1, "
+      "huber, bce_with_logits)\n"
+      "c.yaml:1:1: error: 'optimizer' must be given (known: sgd, adam, adamw, rmsprop, adagrad, "
+      "lion)\n"
+      "c.yaml:1:1: error: 'data.path' must be given\n"
+      "4 errors");
 }
 
 TEST(Config, KnowsOneOptimizer) {
@@ -157,6 +161,36 @@ TEST(Config, PrintsAnEffectiveConfigThatReadsBack) {
   EXPECT_THAT(text, HasSubstr("optimizer:\n  adam: {lr: 0.1, "));
   EXPECT_THAT(text, HasSubstr("path: /configs/a.h5\n"));
   EXPECT_EQ(parse(text).to_yaml(), text);
+}
+
+TEST(Config, PrintsCommentsBehindValuesThatReadBack) {
+  RunConfig config =
+      parse(replaced(kGood, "{sgd: {lr: 0.1}}",
+                     "{adam: 0.2, schedule: [warmup: 2, cosine], groups: [{match: '*'}]}"));
+  const std::string docs = print_config(config, Comments::kDocs);
+  EXPECT_THAT(docs, HasSubstr("    lr: 0.2                         # learning rate\n"));
+  EXPECT_THAT(docs, HasSubstr("  - flatten\n  - linear: {out: 10, bias: true}\n"));
+  EXPECT_EQ(parse(docs).to_yaml(), config.to_yaml());
+}
+
+TEST(Config, KnowsWhereEachValueWasRead) {
+  RunConfig config = parse(kGood, {"seed=4", "model.linear.out=3"});
+  EXPECT_EQ(config.origin("optimizer.sgd.lr").text(), "c.yaml:4:23");
+  EXPECT_EQ(config.origin("optimizer.sgd.momentum").text(), "c.yaml:4:13");
+  EXPECT_EQ(config.origin("seed").text(), "--set #1");
+  const std::string origins = print_config(config, Comments::kOrigins);
+  EXPECT_THAT(origins, HasSubstr("seed: 4                             # --set #1\n"));
+  EXPECT_THAT(origins, HasSubstr("  batch_size: 128                   # default\n"));
+  EXPECT_THAT(origins, HasSubstr("# c.yaml:2; out: --set #2\n"));
+  EXPECT_EQ(parse(origins).to_yaml(), config.to_yaml());
+}
+
+TEST(Config, ReadsAnOptimizerWithoutSettings) {
+  EXPECT_EQ(parse(replaced(kGood, "{sgd: {lr: 0.1}}", "adam")).optimizer.type, "adam");
+  EXPECT_EQ(error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "adm")),
+            "c.yaml:4:12: error: unknown key 'adm' in 'optimizer' (did you mean 'adam'?)");
+  EXPECT_THAT(error_of(replaced(kGood, "{sgd: {lr: 0.1}}", "")),
+              HasSubstr("c.yaml:4:1: error: 'optimizer' must name one (known: sgd, adam"));
 }
 
 TEST(Config, NamesTheKeysThatDiffer) {

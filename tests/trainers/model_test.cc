@@ -89,7 +89,7 @@ TEST(Model, NamesTheLayerThatDoesNotFit) {
       testing::AllOf(HasSubstr("c.yaml:2:3: error: layer 1 (conv2d): "), HasSubstr("(1, 8)")));
   EXPECT_EQ(shape_error("- linear: 8\n- relu\n", {5}, 10),
             "c.yaml:2:3: error: the model ends with shape (1, 8), but the data wants 10 outputs "
-            "for each example: (1, 10)");
+            "for each example: (1, 10); end it with 'linear: 10'");
   EXPECT_THAT(shape_error("- linear: 10\n", {8, 8, 1}, 10), HasSubstr("shape (1, 8, 8, 10)"));
 }
 

@@ -57,10 +57,10 @@ TEST(Reader, ReportsEveryMistakeAtOnce) {
            example),
       ElementsAre("c.yaml:1:8: error: 'example.count' must be at least 1, got 0",
                   "c.yaml:2:7: error: 'example.rate' must be a number, got 'fast'",
-                  "c.yaml:3:5: error: 'example.on' must be true or false, got 'yes'",
+                  "c.yaml:3:5: error: 'example.on' must be true or false, got 'yes' (write true)",
                   "c.yaml:4:7: error: 'example.mode' must be one of none|mean, got 'sum'",
                   "c.yaml:5:9: error: 'example.kernel' must be an integer or pair of integers, "
-                  "got a list",
+                  "got a list of 3",
                   "c.yaml:6:8: error: 'example.sizes' must be a list of integers, got '4'",
                   "c.yaml:7:1: error: unknown key 'cuont' in 'example' (did you mean 'count'?)"));
 }

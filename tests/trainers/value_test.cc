@@ -1,6 +1,7 @@
 // Configs as trees: what the text says, where it says it, and the traps of YAML.
 #include "trainers/value.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "core/base/error.h"
@@ -41,7 +42,8 @@ TEST(Value, ReportsDuplicateAndMergeKeys) {
   EXPECT_THAT(errors.lines(),
               ElementsAre("c.yaml:3:1: error: duplicate key 'a' (first at c.yaml:1:1)",
                           "c.yaml:4:1: error: merge keys ('<<') are not supported; write the "
-                          "values out"));
+                          "values out, or put them into a file of their own and name it with "
+                          "'base:'"));
 }
 
 TEST(Value, ReportsSecondDocumentsAndBrokenText) {
@@ -56,7 +58,8 @@ TEST(Value, ReportsSecondDocumentsAndBrokenText) {
   EXPECT_THAT(astray.lines(), ElementsAre(HasSubstr("c.yaml:2:1: error: not valid YAML: this")));
   Diagnostics broken;
   parse("a: [1, 2\nb: 3\n", broken);
-  EXPECT_THAT(broken.lines(), ElementsAre(HasSubstr("c.yaml:2:2: error: not valid YAML: ")));
+  EXPECT_THAT(broken.lines(),
+              ElementsAre("c.yaml:1:4: error: the '[' opened here is never closed"));
 }
 
 TEST(Value, TellsQuotedScalarsApart) {
@@ -67,34 +70,72 @@ TEST(Value, TellsQuotedScalarsApart) {
   EXPECT_TRUE(config.find("c")->quoted);
 }
 
-TEST(Override, SetsMakesAndReplaces) {
+// The one error of a text.
+std::string error_of(const std::string& text) {
   Diagnostics errors;
-  Value config = parse("seed: 1\noptimizer: sgd\nmodel: [linear: 8, relu]\n", errors);
-  apply_override(config, "seed=7", 1, errors);
-  apply_override(config, "optimizer.sgd.lr=0.1", 2, errors);
-  apply_override(config, "model[0].linear=16", 3, errors);
-  apply_override(config, "train.name=a=b", 4, errors);
-  apply_override(config, "data={path: x.h5}", 5, errors);
-  ASSERT_THAT(errors.lines(), IsEmpty());
-  EXPECT_EQ(config.find("seed")->text, "7");
-  EXPECT_EQ(config.find("seed")->at.text(), "--set #1");
-  EXPECT_EQ(config.find("optimizer")->find("sgd")->find("lr")->text, "0.1");
-  EXPECT_EQ(config.find("model")->items[0].find("linear")->text, "16");
-  EXPECT_EQ(config.find("train")->find("name")->text, "a=b");
-  EXPECT_EQ(config.find("data")->find("path")->text, "x.h5");
+  parse(text, errors);
+  EXPECT_EQ(errors.count(), 1u) << text;
+  return errors.count() ? errors.lines()[0] : "";
 }
 
-TEST(Override, SaysWhatIsWrong) {
+TEST(Value, SaysWhyTextIsNoYaml) {
+  EXPECT_EQ(error_of("train:\n  epochs:5\n  patience: 1\n"),
+            "c.yaml:2:9: error: a blank is missing after ':' in 'epochs:5'");
+  EXPECT_EQ(error_of("train:\n\tepochs: 5\n"),
+            "c.yaml:2:1: error: a tab in the indentation; YAML wants blanks there");
+  EXPECT_EQ(error_of("seed 1\nname: a\n"), "c.yaml:1:5: error: a ':' is missing after 'seed'");
+  EXPECT_EQ(error_of("name: a: b\n"),
+            "c.yaml:1:8: error: a second ':' on the line; quote the value if it holds ': '");
+  EXPECT_EQ(error_of("seed: 1\n  name: a\n"),
+            "c.yaml:2:3: error: indented deeper than line 1, which has a value already");
+  EXPECT_EQ(error_of("a:\n  b: 1\n c: 2\n"),
+            "c.yaml:3:2: error: indented by 1 blanks, which fits no line above");
+  EXPECT_EQ(error_of("a: {b: 1\nc: 2\n"), "c.yaml:1:4: error: the '{' opened here is never closed");
+  EXPECT_EQ(error_of("a: {b: [1, 2}\n"),
+            "c.yaml:1:13: error: '}' closes the '[' of line 1; ']' was wanted");
+  EXPECT_EQ(error_of("match: *.bias\n"),
+            "c.yaml:1:8: error: a value that starts with '*' needs quotes");
+  EXPECT_EQ(error_of("name: @a\n"), "c.yaml:1:7: error: a value that starts with '@' needs quotes");
+}
+
+TEST(Value, BoundsWhatAliasesMakeOfIt) {
+  EXPECT_THAT(error_of("a: &x {b: *x}\n"),
+              HasSubstr("nested more than 64 deep; does an alias (*name) stand inside"));
+  std::string laughs = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n";
+  for (int i = 1; i < 9; ++i) {
+    laughs +=
+        fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
+  }
+  EXPECT_THAT(error_of(laughs), HasSubstr("more than 200000 values; aliases"));
+  EXPECT_THAT(error_of("a: " + std::string(100'000, '[')), HasSubstr("error: "));
+  EXPECT_THAT(error_of("a: " + std::string(200, '[') + std::string(200, ']')),
+              HasSubstr("nested more than 64 deep"));
   Diagnostics errors;
-  Value config = parse("seed: 1\nmodel: [relu]\n", errors);
-  apply_override(config, "seed", 1, errors);
-  apply_override(config, "seed.x=1", 2, errors);
-  apply_override(config, "model[3]=relu", 3, errors);
-  apply_override(config, "a=[1", 4, errors);
-  EXPECT_THAT(errors.lines(), ElementsAre("--set #1: error: expected key.path=value, got 'seed'",
-                                          "--set #2: error: 'seed' is '1', not a section",
-                                          "--set #3: error: 'model' has 1 items, there is no [3]",
-                                          HasSubstr("--set #4: error: not valid YAML: ")));
+  EXPECT_EQ(to_flow(parse("a: &x [1, 2]\nb: *x\n", errors)), "{a: [1, 2], b: [1, 2]}");
+  EXPECT_THAT(errors.lines(), IsEmpty());
+}
+
+TEST(Value, RefusesWhatIsNoConfigAtAll) {
+  EXPECT_EQ(error_of("\x89HDF\r\n"),
+            "c.yaml:1:1: error: this is no config but an HDF5 file (a data set or a checkpoint)");
+  EXPECT_THAT(error_of(std::string("a: 1\0", 5)), HasSubstr("a binary file"));
+  EXPECT_THAT(error_of("\xff\xfe"
+                       "a"),
+              HasSubstr("save it as UTF-8"));
+  EXPECT_THAT(error_of(std::string(9 << 20, '#')), HasSubstr("a file of 9 MB"));
+  EXPECT_THAT(error_of("a: !!str 5\n"), HasSubstr("tags ('!!str') are not supported"));
+  EXPECT_THAT(error_of("? [a]\n: 1\n"), HasSubstr("a key must be a word"));
+}
+
+TEST(Value, ReadsByteOrderMarksAndOtherLineEnds) {
+  Diagnostics errors;
+  const Value config = parse(
+      "\xef\xbb\xbf"
+      "a: 1\r\nb: x\r\n",
+      errors);
+  EXPECT_THAT(errors.lines(), IsEmpty());
+  EXPECT_EQ(to_flow(config), "{a: 1, b: x}");
+  EXPECT_EQ(config.find("b")->at.text(), "c.yaml:2:4");
 }
 
 TEST(Value, WritesWhatItReads) {

@@ -79,6 +79,9 @@ int parse_and_run(int argc, const char* const* argv) {
   add_summary(app, action);
   add_config(app, action);
   add_lr_find(app, action);
+  add_validate(app, action);
+  add_sweep(app, action);
+  add_kfold(app, action);
   add_bench(app, action);
   add_export(app, action);
   add_import(app, action);
@@ -129,8 +132,20 @@ int run_program(int argc, const char* const* argv) {
 }
 
 void CommonOptions::add_set(CLI::App& verb) {
-  verb.add_option("--set", set, "Override a key of the config: optimizer.sgd.lr=0.1 (repeatable)")
+  verb.add_option_function<std::vector<std::string>>(
+          "--set",
+          [this](const auto& values) { set.insert(set.end(), values.begin(), values.end()); },
+          "Override a key of the config: optimizer.sgd.lr=0.1, model.conv2d[1].out=8; +KEY=VALUE "
+          "appends to a list, ~KEY takes a key away (repeatable)")
       ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  verb.add_option_function<std::vector<std::string>>(
+          "--set-file",
+          [this](const auto& values) {
+            for (const std::string& file : values) set.push_back("@" + file);
+          },
+          "Override what a YAML file says, before --set (repeatable)")
+      ->type_name("FILE")
       ->allow_extra_args(false);
 }
 

@@ -1,0 +1,11 @@
+# The configs of configs/ as a source file, so that the program carries them (trainers/starters.h).
+file(GLOB starters CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/configs/*.yaml)
+list(SORT starters)
+set(MICA_STARTERS)
+foreach(file ${starters})
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${file})
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} text)
+  string(APPEND MICA_STARTERS "    {\"${name}\", R\"yaml(${text})yaml\"},\n")
+endforeach()
+configure_file(${PROJECT_SOURCE_DIR}/cmake/starters.cc.in ${PROJECT_BINARY_DIR}/starters.cc @ONLY)

@@ -1,0 +1,174 @@
+// mica config and mica validate: starters, schemas, dry runs, exit codes.
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "trainers/config.h"
+#include "trainers/schema.h"
+#include "trainers/setup.h"
+#include "trainers/starters.h"
+
+namespace mica::trainers {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::HasSubstr;
+
+struct Result {
+  int code = -1;
+  std::string text;  // stdout
+};
+
+class ConfigProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) /
+            fmt::format("mica-{}-{}", getpid(),
+                        testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(root_);
+  }
+  void TearDown() override { fs::remove_all(root_); }
+
+  Result run(const std::string& arguments) {
+    const std::string command =
+        fmt::format("cd '{}' && '{}' {} 2>stderr", root_.string(), MICA_PROGRAM, arguments);
+    return shell(command);
+  }
+  static Result shell(const std::string& command) {
+    Result result;
+    FILE* pipe = popen(command.c_str(), "r");
+    char buffer[4096];
+    for (size_t n; (n = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) result.text.append(buffer, n);
+    const int status = pclose(pipe);
+    result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    return result;
+  }
+  std::string err() {
+    std::stringstream text;
+    text << std::ifstream(root_ / "stderr").rdbuf();
+    return text.str();
+  }
+  void write_points() {
+    std::ofstream csv(root_ / "points.csv");
+    csv << "a,b,kind\n";
+    for (int i = 0; i < 60; ++i) {
+      const int a = i * 37 % 101, b = i * 53 % 97;
+      csv << fmt::format("{},{},{}\n", a, b, a > b ? "more" : "less");
+    }
+    std::ofstream(root_ / "points.yaml")
+        << "data: {source: csv, path: points.csv, target: kind, batch_size: 16}\n"
+           "model: [linear: 16, relu, linear: 2]\n"
+           "loss: cross_entropy\n"
+           "optimizer: {adam: {lr: 0.02}, schedule: [step: {every: 30}]}\n"
+           "train: {epochs: 2}\n";
+  }
+
+  fs::path root_;
+};
+
+TEST_F(ConfigProgram, ValidatesByOneStep) {
+  write_points();
+  const Result result = run("validate points.yaml --json");
+  EXPECT_EQ(result.code, 0) << result.text;
+  const json found = json::parse(result.text);
+  EXPECT_EQ(found["ok"], true);
+  EXPECT_EQ(found["data"]["rows"]["train"], 48);
+  EXPECT_EQ(found["parameters"], 2 * 16 + 16 + 16 * 2 + 2);
+  EXPECT_EQ(found["memory"]["parameter_bytes"], 4 * 82);
+  EXPECT_GE(found["memory"]["optimizer_bytes"], 2 * 4 * 82);
+  EXPECT_GT(found["memory"]["step_peak_bytes"], 3 * 4 * 82);
+  EXPECT_NEAR(found["guessing_loss"].get<double>(), std::log(2.0), 1e-12);
+  EXPECT_NEAR(found["loss"].get<double>(), 0.7, 0.4);
+  ASSERT_EQ(found["warnings"].size(), 1u);
+  EXPECT_EQ(found["warnings"][0],
+            "points.yaml:4:56: warning: 'step.every' is 30 epochs, but the run has 2: it is never "
+            "reached");
+  EXPECT_THAT(run("validate points.yaml").text, HasSubstr("points.yaml: ok\n"));
+  EXPECT_FALSE(fs::exists(root_ / "runs"));
+}
+
+TEST_F(ConfigProgram, ValidateTellsConfigFromData) {
+  write_points();
+  EXPECT_EQ(run("validate points.yaml --set train.epoch=1").code, 2);
+  EXPECT_THAT(err(), HasSubstr("--set #1: error: unknown key 'epoch'"));
+  EXPECT_EQ(run("validate points.yaml --set data.path=gone.csv").code, 3);
+  const Result result = run("validate points.yaml --json --set seed=x --set train.epochs=y");
+  EXPECT_EQ(result.code, 2);
+  const json found = json::parse(result.text);
+  EXPECT_EQ(found["ok"], false);
+  EXPECT_EQ(found["errors"].size(), 2u);
+  EXPECT_EQ(run("validate points.yaml --set optimizer.adam.lr=0 --set model[0].linear=3").code, 0);
+  EXPECT_EQ(run("validate nothing.yaml").code, 2);
+}
+
+TEST_F(ConfigProgram, ListsAndCopiesStarters) {
+  const Result list = run("config ls");
+  EXPECT_THAT(list.text, HasSubstr("mnist_cnn            A convolutional network on the 60,000"));
+  EXPECT_EQ(run("config cp mnist-cnn").code, 0);
+  EXPECT_EQ(run("config print --plain mnist_cnn.yaml").code, 0) << err();
+  EXPECT_EQ(run("config cp mnist-cnn").code, 2);  // never over a file
+  EXPECT_EQ(run("config cp mnist_cn other.yaml").code, 2);
+  EXPECT_THAT(err(), HasSubstr("no config 'mnist_cn' (did you mean 'mnist_cnn'?)"));
+}
+
+TEST(Starters, AllReadAndSayWhatTheyAre) {
+  EXPECT_GE(starters().size(), 5u);
+  for (const Starter& starter : starters()) {
+    SCOPED_TRACE(starter.name);
+    EXPECT_GT(summary_of(starter).size(), 20u);
+    EXPECT_NO_THROW(parse_config(std::string(starter.text), "c.yaml", "/"));
+  }
+}
+
+TEST(Starters, MadeOnesFitTheirData) {
+  for (const char* kind : {"auto", "linear", "mlp", "cnn"}) {
+    for (const Shape& example : {Shape{28, 28, 1}, Shape{5, 7, 3}, Shape{13}}) {
+      if (std::string(kind) == "cnn" && example.size() != 3) continue;
+      StarterOptions options;
+      options.kind = kind;
+      options.example.assign(example.begin(), example.end());
+      options.outputs = 7;
+      options.classification = example.size() == 3;
+      const std::string text = starter_config(options);
+      SCOPED_TRACE(text);
+      const RunConfig config = parse_config(text, "c.yaml", "/");
+      EXPECT_NO_THROW(build_network(config, example, 7));
+    }
+  }
+}
+
+TEST_F(ConfigProgram, InitReadsTheDataSet) {
+  const std::string data = MICA_FIXTURES "/data/prepared.h5";
+  EXPECT_EQ(run(fmt::format("config init '{}' -o new.yaml", data)).code, 0) << err();
+  EXPECT_EQ(run("validate new.yaml --set data.batch_size=4").code, 0) << err();
+  EXPECT_EQ(run("config init -o new.yaml").code, 2);
+  EXPECT_THAT(run("config init -o - --task regression --kind mlp").text, HasSubstr("loss: huber"));
+}
+
+TEST(JsonSchema, IsHeldToByTheShippedConfigs) {
+  const json schema = json::parse(json_schema());
+  EXPECT_EQ(schema["properties"]["data"]["properties"]["batch_size"]["minimum"], 1);
+  EXPECT_EQ(schema["properties"]["train"]["additionalProperties"], false);
+  EXPECT_EQ(schema["properties"]["optimizer"]["anyOf"][1]["properties"]["adam"]["anyOf"][0]
+                  ["properties"]["lr"]["default"],
+            0.001);
+  const std::string script = MICA_SOURCE "/tests/trainers/json_schema.py";
+  const std::string command =
+      fmt::format("python3 '{}' '{}' '{}/configs' 2>&1", script, MICA_PROGRAM, MICA_SOURCE);
+  FILE* pipe = popen(command.c_str(), "r");
+  char buffer[4096];
+  std::string text;
+  for (size_t n; (n = fread(buffer, 1, sizeof(buffer), pipe)) > 0;) text.append(buffer, n);
+  const int code = WEXITSTATUS(pclose(pipe));
+  if (code == 77) GTEST_SKIP() << text;
+  EXPECT_EQ(code, 0) << text;
+}
+
+}  // namespace
+}  // namespace mica::trainers

@@ -1,0 +1,168 @@
+// Sweeps: which runs they make, what is drawn, how results are ranked, and whole ones in small.
+#include "trainers/sweep.h"
+
+#include <gmock/gmock.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "core/base/error.h"
+
+namespace mica::trainers {
+namespace {
+namespace fs = std::filesystem;
+using nlohmann::json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::string> texts(const SweepSpec& spec) {
+  std::vector<std::string> lines;
+  for (const Trial& trial : make_trials(spec)) lines.push_back(trial.text());
+  return lines;
+}
+
+TEST(Sweep, MakesEveryPointOfAGrid) {
+  SweepSpec spec;
+  spec.grid = {parse_grid("a.b=1,2"), parse_grid("c=[3, 3],x")};
+  EXPECT_THAT(texts(spec),
+              ElementsAre("a.b=1 c=[3, 3]", "a.b=1 c=x", "a.b=2 c=[3, 3]", "a.b=2 c=x"));
+  for (const char* bad : {"a", "a=", "=1", "a=1,,2"}) EXPECT_THROW(parse_grid(bad), Error) << bad;
+}
+
+TEST(Sweep, DrawsWithinBoundsAndTheSameAgain) {
+  SweepSpec spec;
+  spec.random = {parse_random("lr=log(1e-4,1e-1)"), parse_random("n=int(2,4)"),
+                 parse_random("p=uniform(-1,1)"), parse_random("f=choice(relu, gelu)")};
+  spec.draws = 200;
+  const std::vector<Trial> trials = make_trials(spec);
+  ASSERT_EQ(trials.size(), 200u);
+  int below = 0;
+  std::map<std::string, int> seen;
+  for (const Trial& trial : trials) {
+    const double lr = std::stod(trial.values[0].second);
+    EXPECT_TRUE(lr >= 0.99e-4 && lr <= 1.01e-1);
+    below += lr < std::sqrt(1e-5);
+    const double p = std::stod(trial.values[2].second);
+    EXPECT_TRUE(p >= -1 && p <= 1);
+    ++seen[trial.values[1].second];
+    ++seen[trial.values[3].second];
+  }
+  EXPECT_NEAR(below, 100, 30);  // half of the draws lie below the geometric mean
+  EXPECT_EQ(seen.size(), 5u);
+  spec.draws = 3;
+  EXPECT_EQ(make_trials(spec)[2].text(), trials[2].text());
+  spec.seed = 1;
+  EXPECT_NE(make_trials(spec)[2].text(), trials[2].text());
+  for (const char* bad : {"a=log(0,1)", "a=log(1)", "a=uniform(2,1)", "a=int(1.5,2)",
+                          "a=normal(0,1)", "a=log(1,2", "a"}) {
+    EXPECT_THROW(parse_random(bad), Error) << bad;
+  }
+}
+
+TrialResult result(const char* status, const char* metric, std::optional<double> best) {
+  TrialResult result;
+  result.status = status;
+  result.metric = metric;
+  result.best = best;
+  return result;
+}
+
+TEST(Sweep, RanksByTheMetric) {
+  EXPECT_THAT(ranking({result("failed", "", {}), result("done", "val.accuracy", 0.5),
+                       result("done", "val.accuracy", 0.9)}),
+              ElementsAre(2, 1, 0));
+  EXPECT_THAT(ranking({result("done", "val.loss", 0.5), result("done", "val.loss", 0.1)}),
+              ElementsAre(1, 0));
+  EXPECT_EQ(leaderboard_csv({{{{"a", "[1, 2]"}}}, {{{"a", "x"}}}},
+                            {result("diverged", "", {}), result("done", "val.loss", 0.25)}),
+            "rank,run,status,val.loss,epoch,seconds,a\n"
+            "1,002,done,0.25,0,0.0,x\n"
+            "2,001,diverged,,,0.0,\"[1, 2]\"\n");
+}
+
+class SweepProgram : public testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::path(testing::TempDir()) /
+            fmt::format("mica-{}-{}", getpid(),
+                        testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(root_);
+    std::ofstream csv(root_ / "points.csv");
+    csv << "a,b,kind\n";
+    for (int i = 0; i < 60; ++i) {
+      const int a = i * 37 % 101, b = i * 53 % 97;
+      csv << fmt::format("{},{},{}\n", a, b, a > b ? "more" : "less");
+    }
+    std::ofstream(root_ / "points.yaml")
+        << "data: {source: csv, path: points.csv, target: kind, split: \"test=0.2,val=0.2\",\n"
+           "       batch_size: 16, normalize: feature}\n"
+           "model: [linear: 4, relu, linear: 2]\n"
+           "loss: cross_entropy\n"
+           "optimizer: {sgd: {lr: 0.1}}\n"
+           "train: {epochs: 3}\n";
+  }
+  void TearDown() override { fs::remove_all(root_); }
+  int run(const std::string& arguments) {
+    const std::string command =
+        fmt::format("cd '{}' && '{}' {} >stdout 2>stderr", root_.string(), MICA_PROGRAM, arguments);
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  std::string text(const std::string& name) {
+    std::stringstream content;
+    content << std::ifstream(root_ / name).rdbuf();
+    return content.str();
+  }
+  fs::path root_;
+};
+
+TEST_F(SweepProgram, RunsRanksAndGoesOn) {
+  const std::string sweep = "sweep points.yaml --grid optimizer.sgd.lr=0.1,1e30 --grid seed=1,2";
+  // The second rate diverges, which stops nobody.
+  EXPECT_EQ(run(sweep + " --json"), 0) << text("stderr");
+  const json results = json::parse(text("stdout"));
+  ASSERT_EQ(results.size(), 4u);
+  EXPECT_EQ(results[0]["status"], "done");
+  EXPECT_EQ(results[0]["metric"], "val.accuracy");
+  EXPECT_GE(results[0]["best"], results[1]["best"]);
+  const std::string board = text("runs/points-sweep/leaderboard.csv");
+  EXPECT_THAT(board,
+              HasSubstr("rank,run,status,val.accuracy,epoch,seconds,optimizer.sgd.lr,seed\n"));
+  EXPECT_THAT(board, HasSubstr("diverged"));
+  EXPECT_TRUE(fs::exists(root_ / "runs/points-sweep/001/config.yaml"));
+  // Nothing is run again but what is missing.
+  fs::remove_all(root_ / "runs/points-sweep/002");
+  const auto written = fs::last_write_time(root_ / "runs/points-sweep/001/run.json");
+  EXPECT_EQ(run(sweep), 0);
+  EXPECT_THAT(text("stderr"), HasSubstr("[1/4] optimizer.sgd.lr=0.1 seed=1: done before"));
+  EXPECT_THAT(text("stderr"), HasSubstr("[2/4] optimizer.sgd.lr=0.1 seed=2: starts"));
+  EXPECT_EQ(fs::last_write_time(root_ / "runs/points-sweep/001/run.json"), written);
+  EXPECT_EQ(run(sweep + ",3"), 2);  // another sweep in the same folder
+  EXPECT_THAT(text("stderr"), HasSubstr("holds another sweep"));
+}
+
+TEST_F(SweepProgram, ChecksEveryConfigFirst) {
+  EXPECT_EQ(run("sweep points.yaml --grid train.epochs=1,two --grid optimizer.sgd.lrr=1"), 2);
+  EXPECT_THAT(text("stderr"), HasSubstr("unknown key 'lrr'"));
+  EXPECT_THAT(text("stderr"), HasSubstr("'train.epochs' must be an integer, got 'two'"));
+  EXPECT_FALSE(fs::exists(root_ / "runs"));
+}
+
+TEST_F(SweepProgram, CrossValidates) {
+  EXPECT_EQ(run("kfold points.yaml -k 3 --jobs 2 --json"), 0) << text("stderr");
+  const json found = json::parse(text("stdout"));
+  double sum = 0;
+  for (const json& fold : found["folds"]) sum += fold["best"].get<double>();
+  EXPECT_EQ(found["folds"].size(), 3u);
+  EXPECT_NEAR(found["mean"].get<double>(), sum / 3, 1e-12);
+  EXPECT_GE(found["deviation"].get<double>(), 0);
+  EXPECT_THAT(text("runs/points-kfold/002/config.yaml"), HasSubstr("  fold: 2/3\n"));
+}
+
+}  // namespace
+}  // namespace mica::trainers
