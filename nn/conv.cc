@@ -10,12 +10,6 @@
 namespace mica::nn {
 namespace {
 
-void check_image(const Shape& input, const char* layer) {
-  if (input.size() == 4) return;
-  fail("[{}] got input of shape {}, want (batch, height, width, channels)", layer,
-       to_string(input));
-}
-
 int64_t channels_of(const Shape& input, const char* layer) {
   check_image(input, layer);
   return input.back();
@@ -62,6 +56,12 @@ Pool2dOptions options_of(const Pool2dConfig& config, const char* layer) {
 }
 
 }  // namespace
+
+void check_image(const Shape& input, const char* layer) {
+  if (input.size() == 4) return;
+  fail("[{}] got input of shape {}, want (batch, height, width, channels)", layer,
+       mica::to_string(input));
+}
 
 Conv2d::Conv2d(int64_t in, const Conv2dConfig& config, const Array& key) : in(in), config(config) {
   check_settings(config, "conv2d");

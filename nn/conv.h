@@ -15,6 +15,9 @@
 
 namespace mica::nn {
 
+/// Throws Error, in the name of `layer`, unless the shape is (batch, height, width, channels).
+void check_image(const Shape& input, const char* layer);
+
 struct Conv2dConfig {
   int64_t out = 0;
   Pair kernel = {3, 3};

@@ -2,17 +2,9 @@
 
 #include "core/base/error.h"
 #include "core/ops/interpolate.h"
+#include "nn/conv.h"
 
 namespace mica::nn {
-namespace {
-
-void check_image(const Shape& input, const char* layer) {
-  if (input.size() == 4) return;
-  fail("[{}] got input of shape {}, want (batch, height, width, channels)", layer,
-       to_string(input));
-}
-
-}  // namespace
 
 AdaptiveAvgPool2d::AdaptiveAvgPool2d(const AdaptiveAvgPool2dConfig& config) : config(config) {
   check_settings(config, "adaptive_avg_pool2d");

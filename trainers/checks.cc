@@ -11,9 +11,10 @@ bool is_classification(const data::Dataset& dataset) {
   return dataset.info().task == data::Task::kClassification;
 }
 
-int64_t steps_per_epoch(const RunConfig& config, const data::Dataset& dataset) {
+int64_t updates_per_epoch(const RunConfig& config, const data::Dataset& dataset) {
   const int64_t batch = config.data.batch_size;
-  return std::max<int64_t>((dataset.rows("train") + batch - 1) / batch, 1);
+  const int64_t batches = std::max<int64_t>((dataset.rows("train") + batch - 1) / batch, 1);
+  return config.train.updates_in(config.train.batches_of(batches));
 }
 
 // What is wrong with train.monitor for this data; or nothing.
@@ -82,7 +83,7 @@ void check_schedule(const RunConfig& config, const data::Dataset& dataset, Diagn
                            before_last, config.train.epochs));
     return;
   }
-  const int64_t steps = steps_per_epoch(config, dataset);
+  const int64_t steps = updates_per_epoch(config, dataset);
   try {
     optim::build_schedule(schedules,
                           {config.optimizer.rule->lr(), steps * config.train.epochs, steps});

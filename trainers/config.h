@@ -24,6 +24,7 @@
 //   train: {epochs: 5}                                # TrainConfig
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -117,6 +118,13 @@ struct TrainConfig {
       {"end the run after so many minutes; 0: never", 0},
       {"train on the first so many batches only, unchanged, to see whether the model can; 0: all",
        0}};
+
+  /// The batches of an epoch that are trained on.
+  int64_t batches_of(int64_t available) const {
+    return overfit_batches > 0 ? std::min(available, overfit_batches) : available;
+  }
+  /// The updates that so many batches make; the last may be of fewer than `accumulate`.
+  int64_t updates_in(int64_t batches) const { return (batches + accumulate - 1) / accumulate; }
 };
 
 /// What an optimizer section holds beside the optimizer.

@@ -23,6 +23,16 @@ void RunFolder::create() const {
   fail(ErrorKind::kData, "{}: cannot make the folder: {}", path.string(), error.message());
 }
 
+void link_over(const fs::path& file, const fs::path& link) {
+  const fs::path temporary = link.string() + ".link";
+  std::error_code error;
+  fs::remove(temporary, error);
+  fs::create_hard_link(file, temporary, error);
+  // Some file systems have no hard links.
+  if (error) fs::copy_file(file, temporary, fs::copy_options::overwrite_existing);
+  fs::rename(temporary, link);
+}
+
 RunFolder new_run_folder(const fs::path& runs, const std::string& name) {
   int number = 1;
   while (fs::exists(numbered(runs, name, number))) ++number;

@@ -41,6 +41,9 @@ struct RunFolder {
   void create() const;
 };
 
+/// Makes `link` another name of `file`, in one step; a copy where there are no hard links.
+void link_over(const std::filesystem::path& file, const std::filesystem::path& link);
+
 /// runs/<name>, or the first of runs/<name>-2, -3, ... that does not exist.
 RunFolder new_run_folder(const std::filesystem::path& runs, const std::string& name);
 /// The one of runs/<name>, <name>-2, ... with the highest number that exists. Throws a usage Error

@@ -52,10 +52,14 @@ TrainingStep::TrainingStep(const RunConfig& config, nn::Module& network, bool co
                       {.state = [this] { return state_of_gathering(); }})),
       apply_(compile([this](const Arrays& in) { return build_update(in); },
                      {.state = [this] { return state_of_step(); }})) {
-  const nn::NamedPointers parameters = network.named_trainable_parameters();
-  for (const auto& [name, parameter] : parameters) {
-    if (config.train.ema > 0) average_[name] = *parameter;
-    if (config.train.accumulate > 1) {
+  restart();
+}
+
+void TrainingStep::restart() {
+  gathered_examples_ = 0;
+  for (const auto& [name, parameter] : network_.named_trainable_parameters()) {
+    if (config_.train.ema > 0) average_[name] = *parameter;
+    if (config_.train.accumulate > 1) {
       gathered_[name] = zeros(parameter->shape(), parameter->dtype());
     }
   }

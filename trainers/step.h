@@ -39,8 +39,8 @@ class TrainingStep {
   struct Result {
     double loss = 0;  // of the batch before the update
     int64_t correct = 0;
-    /// Of the gradients of an update before they are clipped; NaN where it was not asked for, and
-    /// without train.on_nan: skip or rollback and clip_norm not needed either.
+    /// The 2-norm of all gradients of an update before they are clipped. NaN where nobody needs
+    /// it: neither Options::measures, nor clip_norm, nor train.on_nan: skip or rollback.
     double gradient_norm = 0;
     /// False: the loss was no finite number, or, with train.on_nan: skip or rollback, some
     /// gradient; nothing has changed.
@@ -53,6 +53,9 @@ class TrainingStep {
   optim::Optimizer& optimizer() { return optimizer_; }
   const optim::Optimizer& optimizer() const { return optimizer_; }
 
+  /// Forgets the gradients gathered so far, and begins the mean of the weights at the weights as
+  /// they are now.
+  void restart();
   /// The running mean of the trained parameters, by name; empty without train.ema.
   const nn::NamedArrays& average() const { return average_; }
   void set_average(nn::NamedArrays average) { average_ = std::move(average); }

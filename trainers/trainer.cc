@@ -2,21 +2,11 @@
 
 #include <cmath>
 
-#include "core/base/error.h"
 #include "trainers/checks.h"
-#include "trainers/diverged.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
-
-double seconds_between(std::chrono::steady_clock::time_point from,
-                       std::chrono::steady_clock::time_point to) {
-  return std::chrono::duration<double>(to - from).count();
-}
-
-constexpr int64_t kMaxSkipped = 20;
-constexpr int64_t kMaxRollbacks = 5;
 
 optim::Schedule make_schedule(const RunConfig& config, int64_t steps_per_epoch) {
   std::vector<const optim::ScheduleConfig*> schedules;
@@ -64,17 +54,6 @@ class AverageInPlace {
   std::vector<Array> before_;
 };
 
-// Makes `link` another name of `file`, in one step.
-void link_over(const fs::path& file, const fs::path& link) {
-  const fs::path temporary = link.string() + ".link";
-  std::error_code error;
-  fs::remove(temporary, error);
-  fs::create_hard_link(file, temporary, error);
-  // Some file systems have no hard links.
-  if (error) fs::copy_file(file, temporary, fs::copy_options::overwrite_existing);
-  fs::rename(temporary, link);
-}
-
 }  // namespace
 
 Trainer::Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progress& progress,
@@ -86,10 +65,8 @@ Trainer::Trainer(const RunConfig& config, Setup setup, RunFolder folder, Progres
       signals_(signals),
       loader_(setup_.data.dataset, "train", training_loader_options(config, setup_.normalization)),
       step_(config, *setup_.network, is_classification()),
-      batches_(config.train.overfit_batches > 0
-                   ? std::min(loader_.batches(), config.train.overfit_batches)
-                   : loader_.batches()),
-      schedule_(make_schedule(config, steps_per_epoch())),
+      batches_(config.train.batches_of(loader_.batches())),
+      schedule_(make_schedule(config, config.train.updates_in(batches_))),
       monitor_(choose_monitor(config, *setup_.data.dataset)),
       record_(folder_, config, setup_),
       fingerprint_(setup_.data.dataset->fingerprint()) {}
@@ -151,14 +128,9 @@ std::optional<data::Batch> Trainer::next_batch() {
   const Clock::time_point before = Clock::now();
   std::optional<data::Batch> batch = loader_.next();
   const double waited = seconds_between(before, Clock::now());
-  step_wait_ += waited;
+  since_update_.wait_seconds += waited;
   wait_seconds_ += waited;
   return batch;
-}
-
-int64_t Trainer::steps_per_epoch() const {
-  const int64_t accumulate = config_.train.accumulate;
-  return (batches_ + accumulate - 1) / accumulate;
 }
 
 bool Trainer::completes_update() const {
@@ -169,7 +141,7 @@ bool Trainer::train_step(const data::Batch& batch) {
   const int64_t accumulate = config_.train.accumulate;
   const int64_t number = state_.step * accumulate + state_.batch % accumulate;
   const bool updates = completes_update();
-  learning_rate_ = schedule_(state_.step) * std::pow(0.5, static_cast<double>(state_.rollbacks));
+  learning_rate_ = schedule_(state_.step) * rate_after_rollbacks();
   const bool measures = state_.step == 0 || (state_.step + 1) % config_.train.log_every == 0;
   const TrainingStep::Result result = step_.run(batch, {.number = number,
                                                         .learning_rate = learning_rate_,
@@ -189,59 +161,24 @@ bool Trainer::train_step(const data::Batch& batch) {
   const double seconds = seconds_between(last_step_, now);
   seconds_ += seconds;
   last_step_ = now;
-  step_loss_ += result.finite ? result.loss * static_cast<double>(batch.size()) : 0;
-  step_samples_ += result.finite ? batch.size() : 0;
-  step_seconds_ += seconds;
+  since_update_.seconds += seconds;
+  if (result.finite) {
+    since_update_.loss_sum += result.loss * static_cast<double>(batch.size());
+    since_update_.samples += batch.size();
+  }
   if (!updates) return true;
-  record_.step(
-      {.step = state_.step,
-       .epoch = state_.epoch + 1,
-       .loss = step_samples_ > 0 ? step_loss_ / static_cast<double>(step_samples_) : std::nan(""),
-       .learning_rate = learning_rate_,
-       .gradient_norm = result.gradient_norm,
-       .samples = step_samples_,
-       .seconds = step_seconds_,
-       .wait_seconds = step_wait_},
-      batch);
-  step_loss_ = step_seconds_ = step_wait_ = 0;
-  step_samples_ = 0;
+  record_.step({.step = state_.step,
+                .epoch = state_.epoch + 1,
+                // NaN where all of its batches were left out.
+                .loss = since_update_.loss_sum / static_cast<double>(since_update_.samples),
+                .learning_rate = learning_rate_,
+                .gradient_norm = result.gradient_norm,
+                .samples = since_update_.samples,
+                .seconds = since_update_.seconds,
+                .wait_seconds = since_update_.wait_seconds},
+               batch);
+  since_update_ = {};
   return true;
-}
-
-bool Trainer::recover(const data::Batch& batch, double loss, int64_t number) {
-  const std::string& on_nan = config_.train.on_nan;
-  const std::string what = std::isfinite(loss) ? "a gradient is not finite"
-                           : std::isnan(loss)  ? "the loss is nan"
-                                               : "the loss is infinite";
-  const std::string place = fmt::format(
-      "step {} (epoch {}, batch {}): {}: {}", state_.step + 1, state_.epoch + 1, state_.batch + 1,
-      what, find_not_finite(*setup_.network, batch, step_.key_of(number), config_.precision));
-  const bool can_roll_back = on_nan == "rollback" && state_.rollbacks < kMaxRollbacks;
-  if (on_nan == "skip" && state_.skipped < kMaxSkipped) {
-    ++state_.skipped;
-    progress_.line(fmt::format("warning: {}; left out", place));
-    return true;
-  }
-  if (!can_roll_back) {
-    record_.draw(status("diverged"));
-    const std::string tried =
-        on_nan == "skip"       ? fmt::format(" {} batches in a row were left out.", kMaxSkipped)
-        : on_nan == "rollback" ? fmt::format(" The run went back {} times.", kMaxRollbacks)
-                               : "";
-    fail(ErrorKind::kDiverged,
-         "{}; try a lower learning rate (it was {:g}) or optimizer.clip_norm.{} Nothing of this "
-         "step was saved.",
-         place, learning_rate_, tried);
-  }
-  const int64_t rollbacks = state_.rollbacks + 1;
-  progress_.clear();
-  restore(load_checkpoint(folder_.last().string()), folder_.last().string());
-  state_.rollbacks = rollbacks;
-  record_.begin(state_.step);
-  save_last();
-  progress_.line(fmt::format("warning: {}; back to step {} with {:g} times the learning rate",
-                             place, state_.step, std::pow(0.5, static_cast<double>(rollbacks))));
-  return false;
 }
 
 // The end of a reporting period: validation, a row of metrics, best weights, early stopping.
@@ -350,7 +287,8 @@ void Trainer::show_progress() {
   const double steps_per_second =
       static_cast<double>(std::max<int64_t>(state_.step - first_step_, 1)) /
       seconds_between(started_, Clock::now());
-  const int64_t steps_left = steps_per_epoch() * config_.train.epochs - state_.step;
+  const int64_t steps_left =
+      config_.train.updates_in(batches_) * config_.train.epochs - state_.step;
   ProgressState view;
   view.epoch = state_.epoch + 1;
   view.epochs = config_.train.epochs;
@@ -385,107 +323,9 @@ bool Trainer::should_checkpoint() const {
          seconds_between(last_save_, Clock::now()) >= train.checkpoint_seconds;
 }
 
-// From the weights as they are.
-void Trainer::restart_average() {
-  if (step_.average().empty()) return;
-  nn::NamedArrays average;
-  for (const auto& [name, parameter] : setup_.network->named_trainable_parameters()) {
-    average[name] = *parameter;
-  }
-  step_.set_average(std::move(average));
-}
-
 bool Trainer::is_out_of_time() const {
   const double minutes = config_.train.max_minutes;
   return minutes > 0 && seconds_between(started_, Clock::now()) >= 60 * minutes;
-}
-
-Checkpoint Trainer::checkpoint() const {
-  const data::Dataset& dataset = *setup_.data.dataset;
-  Checkpoint checkpoint{setup_.network->state(),
-                        dataset.sample_shape(),
-                        setup_.normalization,
-                        std::string(data::name_of(dataset.info().task)),
-                        dataset.info().class_names,
-                        step_.optimizer().state(),
-                        state_,
-                        fingerprint_,
-                        config_.to_yaml(),
-                        dataset.info().feature_names,
-                        dataset.info().target_names,
-                        dataset.info().fill,
-                        std::string(name_of(dataset.sample_dtype())),
-                        {}};
-  if (step_.average().empty()) return checkpoint;
-  checkpoint.weights = checkpoint.model;
-  for (const auto& [name, mean] : step_.average()) checkpoint.model.at(name) = mean;
-  return checkpoint;
-}
-
-void Trainer::save_last() {
-  const Clock::time_point before = Clock::now();
-  record_.flush();
-  if (fs::exists(folder_.last())) link_over(folder_.last(), folder_.previous());
-  save_checkpoint(checkpoint(), folder_.last().string());
-  last_save_ = last_step_ = Clock::now();
-  record_.spent("checkpoint_seconds", seconds_between(before, last_save_));
-}
-
-bool Trainer::resume() {
-  std::string path = folder_.last().string();
-  const std::string previous = folder_.previous().string();
-  if (!fs::exists(path)) return false;
-  Checkpoint checkpoint;
-  try {
-    checkpoint = load_checkpoint(path);
-  } catch (const Error& error) {
-    if (!fs::exists(previous)) throw;
-    progress_.line(fmt::format("warning: {}; going on from the checkpoint before", error.what()));
-    checkpoint = load_checkpoint(path = previous);
-  }
-  restore(checkpoint, path);
-  return true;
-}
-
-void Trainer::restore(const Checkpoint& checkpoint, const std::string& path) {
-  const RunConfig saved = parse_config(checkpoint.config, path, folder_.path.string());
-  for (const std::string& key : differing_keys(saved.to_value(), config_.to_value())) {
-    // Data that has moved changes nothing, and longer training little: a schedule that ends with
-    // the run is stretched from here on.
-    const bool decides_steps =
-        key == "train.accumulate" || key == "train.ema" || key == "train.overfit_batches";
-    if (key.starts_with("train.") && !decides_steps) continue;
-    if (key == "data.path" || key == "data.cache" || key == "name") continue;
-    fail(
-        "{}: cannot resume with another '{}'; start a new run, or take the weights with "
-        "--init-from",
-        path, key);
-  }
-  if (checkpoint.data_fingerprint != fingerprint_) {
-    fail(ErrorKind::kData, "{}: was trained on other data than {}", path, config_.data.path);
-  }
-  setup_.network->load_state(checkpoint.model);
-  restart_average();
-  if (!checkpoint.weights.empty()) setup_.network->load_state(checkpoint.weights);
-  step_.optimizer().load_state(checkpoint.optimizer);
-  state_ = checkpoint.state;
-  // The run may have ended between writing this checkpoint and naming it the best.
-  const bool is_best = state_.best_epoch > 0 && state_.best_epoch == state_.epoch;
-  if (is_best && state_.batch == 0) link_over(path, folder_.best());
-}
-
-void Trainer::init_from(const std::string& path, const std::optional<WeightNames>& names) {
-  if (names || is_foreign(path)) {
-    load_weights(*setup_.network, setup_.data.dataset->sample_shape(), path, names);
-    return;
-  }
-  try {
-    setup_.network->load_state(load_checkpoint(path).model);
-    restart_average();
-  } catch (const Error& error) {
-    if (error.kind() == ErrorKind::kData) throw;
-    fail(ErrorKind::kData, "{}: a checkpoint of another model: {}", path, error.what());
-  }
 }
 
 }  // namespace mica::trainers

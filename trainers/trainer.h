@@ -1,8 +1,9 @@
 // A training run, from the first step to the last or from a checkpoint on.
 //
-//   Trainer trainer(config, make_setup(config, folder.path / "data.h5"), folder, progress,
-//   signals); trainer.resume();                        // if there is a checkpoint int code =
-//   trainer.run();                // 0, or 130 / 143 when a signal stopped it
+//   Setup setup = make_setup(config, folder.path / "data.h5");
+//   Trainer trainer(config, std::move(setup), folder, progress, signals);
+//   trainer.resume();            // if there is a checkpoint
+//   int code = trainer.run();    // 0, or 130 / 143 when a signal stopped it
 //
 // Everything that a step does follows from (config, data, state): the same config gives the same
 // weights, bit for bit, run through or stopped anywhere and resumed, with any number of threads.
@@ -49,17 +50,21 @@ class Trainer {
 
  private:
   using Clock = std::chrono::steady_clock;
+  static double seconds_between(Clock::time_point from, Clock::time_point to) {
+    return std::chrono::duration<double>(to - from).count();
+  }
 
   enum class Ended { kEpoch, kSignal, kTime, kRollback };
   /// Trains to the end of the epoch, or until something else ends it.
   Ended run_epoch();
-  int64_t steps_per_epoch() const;
   /// Whether the batch at hand is the last of those whose gradients make one update.
   bool completes_update() const;
   /// False: the run went back to its last checkpoint.
   bool train_step(const data::Batch& batch);
   /// What train.on_nan says: leaves the batch out, goes back (false), or throws.
   bool recover(const data::Batch& batch, double loss, int64_t number);
+  /// What the schedule's learning rate is multiplied by.
+  double rate_after_rollbacks() const;
   void end_epoch();
   void report();
   void show_progress();
@@ -73,7 +78,6 @@ class Trainer {
   bool is_finished() const;
   bool should_checkpoint() const;
   bool is_out_of_time() const;
-  void restart_average();
   void update_best(double value);
   Checkpoint checkpoint() const;
   void restore(const Checkpoint& checkpoint, const std::string& path);
@@ -95,9 +99,10 @@ class Trainer {
 
   // For display only.
   double seconds_ = 0, wait_seconds_ = 0;  // since the last report
-  // Of the batches since the last update.
-  double step_loss_ = 0, step_seconds_ = 0, step_wait_ = 0;
-  int64_t step_samples_ = 0;
+  struct SinceUpdate {
+    double loss_sum = 0, seconds = 0, wait_seconds = 0;
+    int64_t samples = 0;
+  } since_update_;
   int64_t timed_samples_ = 0;
   double learning_rate_ = 0;
   int64_t first_step_ = 0;

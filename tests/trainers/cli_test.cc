@@ -11,6 +11,8 @@
 #include <sstream>
 #include <thread>
 
+#include "tests/trainers/folder_test.h"
+
 namespace mica::trainers {
 namespace {
 namespace fs = std::filesystem;
@@ -19,29 +21,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-std::string read_file(const fs::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
 struct Result {
   int code = -1;
   std::string out;
   std::string err;
 };
 
-class ProgramTest : public testing::Test {
+class ProgramTest : public FolderTest {
  protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            fmt::format("mica-{}-{}", getpid(),
-                        testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   // Starts the program in the test's folder; its process id.
   pid_t start(const std::vector<std::string>& arguments) {
     std::vector<char*> argv = {const_cast<char*>(MICA_PROGRAM)};
@@ -101,8 +88,6 @@ class ProgramTest : public testing::Test {
     std::sort(names.begin(), names.end());
     return names;
   }
-
-  fs::path root_;
 };
 
 TEST_F(ProgramTest, ExplainsItself) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/trainers/folder_test.h"
 #include "trainers/config.h"
 #include "trainers/schema.h"
 #include "trainers/setup.h"
@@ -25,16 +26,8 @@ struct Result {
   std::string text;  // stdout
 };
 
-class ConfigProgram : public testing::Test {
+class ConfigProgram : public FolderTest {
  protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            fmt::format("mica-{}-{}", getpid(),
-                        testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   Result run(const std::string& arguments) {
     const std::string command =
         fmt::format("cd '{}' && '{}' {} 2>stderr", root_.string(), MICA_PROGRAM, arguments);
@@ -68,8 +61,6 @@ class ConfigProgram : public testing::Test {
            "optimizer: {adam: {lr: 0.02}, schedule: [step: {every: 30}]}\n"
            "train: {epochs: 2}\n";
   }
-
-  fs::path root_;
 };
 
 TEST_F(ConfigProgram, ValidatesByOneStep) {

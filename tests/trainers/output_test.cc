@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "core/base/error.h"
+#include "tests/trainers/folder_test.h"
 #include "trainers/loggers.h"
 #include "trainers/progress.h"
 #include "trainers/run_folder.h"
@@ -13,25 +14,13 @@ namespace mica::trainers {
 namespace {
 namespace fs = std::filesystem;
 
-class OutputTest : public testing::Test {
+class OutputTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string read(const fs::path& name) const {
-    std::stringstream text;
-    text << std::ifstream(folder_ / name).rdbuf();
-    return text.str();
-  }
-  fs::path folder_;
+  std::string read(const fs::path& name) const { return read_file(root_ / name); }
 };
 
 TEST_F(OutputTest, MetricsGoToCsvAndJsonLines) {
-  MetricsLog log(folder_, {"epoch", "step", "loss", "accuracy"});
+  MetricsLog log(root_, {"epoch", "step", "loss", "accuracy"});
   log.keep_until(0);
   log.write("epoch", {{"epoch", 1}, {"step", 10}, {"loss", 0.1}, {"accuracy", 0.5}});
   log.write("epoch", {{"epoch", 2}, {"step", 20}, {"loss", 1.0 / 3}});
@@ -44,8 +33,8 @@ TEST_F(OutputTest, MetricsGoToCsvAndJsonLines) {
             "{\"event\": \"epoch\", \"epoch\": 1, \"step\": 10, \"loss\": 0.1, \"accuracy\": 0.5}\n"
             "{\"event\": \"epoch\", \"epoch\": 2, \"step\": 20, \"loss\": 0.3333333333333333}\n"
             "{\"event\": \"step\", \"epoch\": 2, \"step\": 21, \"loss\": null}\n");
-  std::ofstream(folder_ / "metrics.csv", std::ios::app) << "epoch,3,3";
-  const MetricsTable table = read_metrics(folder_ / "metrics.csv");
+  std::ofstream(root_ / "metrics.csv", std::ios::app) << "epoch,3,3";
+  const MetricsTable table = read_metrics(root_ / "metrics.csv");
   EXPECT_EQ(table.columns, (std::vector<std::string>{"epoch", "step", "loss", "accuracy"}));
   ASSERT_EQ(table.rows.size(), 3u);  // what was cut off is left out
   EXPECT_EQ(table.rows[1][2], 1.0 / 3);
@@ -58,24 +47,24 @@ TEST_F(OutputTest, MetricsGoToCsvAndJsonLines) {
 }
 
 TEST_F(OutputTest, MetricsThatAreNoneAreRefusedWithTheirPlace) {
-  EXPECT_TRUE(read_metrics(folder_ / "none.csv").rows.empty());
-  std::ofstream(folder_ / "metrics.csv") << "event,step\nstep,1\nstep,x1\n";
+  EXPECT_TRUE(read_metrics(root_ / "none.csv").rows.empty());
+  std::ofstream(root_ / "metrics.csv") << "event,step\nstep,1\nstep,x1\n";
   EXPECT_THAT(
-      [&] { read_metrics(folder_ / "metrics.csv"); },
+      [&] { read_metrics(root_ / "metrics.csv"); },
       testing::ThrowsMessage<Error>(testing::HasSubstr("metrics.csv:3: 'x1' is no number")));
-  std::ofstream(folder_ / "metrics.csv") << "step\n1\n";
-  EXPECT_THROW(read_metrics(folder_ / "metrics.csv"), Error);
+  std::ofstream(root_ / "metrics.csv") << "step\n1\n";
+  EXPECT_THROW(read_metrics(root_ / "metrics.csv"), Error);
 }
 
 TEST_F(OutputTest, ResumingDropsLaterRowsAndHalfLines) {
-  MetricsLog log(folder_, {"epoch", "step", "loss"});
+  MetricsLog log(root_, {"epoch", "step", "loss"});
   log.keep_until(0);
   for (int epoch = 1; epoch <= 3; ++epoch) {
     log.write("epoch", {{"epoch", epoch}, {"step", 10 * epoch}, {"loss", 0.5}});
   }
   log.flush();
-  std::ofstream(folder_ / "metrics.csv", std::ios::app) << "epoch,4,4";
-  std::ofstream(folder_ / "metrics.jsonl", std::ios::app) << "{\"epoch\": 4, \"st";
+  std::ofstream(root_ / "metrics.csv", std::ios::app) << "epoch,4,4";
+  std::ofstream(root_ / "metrics.jsonl", std::ios::app) << "{\"epoch\": 4, \"st";
   log.keep_until(20);
   EXPECT_EQ(read("metrics.csv"), "event,epoch,step,loss\nepoch,1,10,0.5\nepoch,2,20,0.5\n");
   EXPECT_EQ(read("metrics.jsonl"),
@@ -84,21 +73,21 @@ TEST_F(OutputTest, ResumingDropsLaterRowsAndHalfLines) {
 }
 
 TEST_F(OutputTest, RunFoldersAreNumbered) {
-  EXPECT_THROW(newest_run_folder(folder_, "a"), Error);
-  EXPECT_EQ(new_run_folder(folder_, "a").path, folder_ / "a");
-  RunFolder{folder_ / "a"}.create();
-  EXPECT_EQ(new_run_folder(folder_, "a").path, folder_ / "a-2");
-  RunFolder{folder_ / "a-2"}.create();
-  EXPECT_EQ(new_run_folder(folder_, "a").path, folder_ / "a-3");
-  EXPECT_EQ(newest_run_folder(folder_, "a").path, folder_ / "a-2");
+  EXPECT_THROW(newest_run_folder(root_, "a"), Error);
+  EXPECT_EQ(new_run_folder(root_, "a").path, root_ / "a");
+  RunFolder{root_ / "a"}.create();
+  EXPECT_EQ(new_run_folder(root_, "a").path, root_ / "a-2");
+  RunFolder{root_ / "a-2"}.create();
+  EXPECT_EQ(new_run_folder(root_, "a").path, root_ / "a-3");
+  EXPECT_EQ(newest_run_folder(root_, "a").path, root_ / "a-2");
 }
 
 TEST_F(OutputTest, ProgressToAFileHasNoControlCodes) {
-  const fs::path file = folder_ / "out";
+  const fs::path file = root_ / "out";
   std::FILE* out = std::fopen(file.c_str(), "w");
   {
     Progress progress(out, Progress::detect(out));
-    progress.log_to(folder_ / "log.txt");
+    progress.log_to(root_ / "log.txt");
     progress.line("one");
     progress.update({.epoch = 1, .epochs = 2, .step = 1, .steps = 9});
     progress.line("two");

@@ -1,5 +1,6 @@
 // --set, --set-file and base files: what ends up where, and what the errors say.
 #include "trainers/override.h"
+#include "tests/trainers/folder_test.h"
 
 #include <gmock/gmock.h>
 #include <unistd.h>
@@ -111,32 +112,21 @@ TEST(Merge, MergesSectionsAndReplacesListsAndTypes) {
   EXPECT_EQ(merged("{a: {x: 1}, b: 2}", "{a: }"), "{b: 2}");  // back to the default
 }
 
-class BaseTest : public testing::Test {
+class BaseTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              ("mica-base-" + std::to_string(getpid()) +
-               testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(folder_ / "sub");
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
+  BaseTest() { fs::create_directories(root_ / "sub"); }
   std::string error_of(const std::string& name) {
     try {
       load_config(path(name));
       return "";
     } catch (const Error& error) {
       std::string text = error.what();
-      for (size_t at; (at = text.find(folder_.string() + "/")) != std::string::npos;) {
-        text.erase(at, folder_.string().size() + 1);
+      for (size_t at; (at = text.find(root_.string() + "/")) != std::string::npos;) {
+        text.erase(at, root_.string().size() + 1);
       }
       return text;
     }
   }
-  fs::path folder_;
 };
 
 constexpr const char* kBase =

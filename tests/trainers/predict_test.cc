@@ -10,6 +10,7 @@
 #include "core/base/error.h"
 #include "core/io/hdf5.h"
 #include "core/io/npy.h"
+#include "tests/trainers/folder_test.h"
 #include "trainers/predict/predictor.h"
 #include "trainers/predict/resize.h"
 
@@ -21,22 +22,8 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class PredictTest : public testing::Test {
+class PredictTest : public FolderTest {
  protected:
-  void SetUp() override {
-    root_ =
-        fs::path(testing::TempDir()) /
-        fmt::format("predict-{}", testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::remove_all(root_);
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  std::string file(const std::string& name) const { return (root_ / name).string(); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(root_ / name, std::ios::binary) << text;
-    return file(name);
-  }
   std::string grey_png(const std::string& name, const std::vector<uint8_t>& pixels, uint32_t height,
                        uint32_t width) const {
     png_image image = {};
@@ -44,8 +31,8 @@ class PredictTest : public testing::Test {
     image.width = width;
     image.height = height;
     image.format = PNG_FORMAT_GRAY;
-    png_image_write_to_file(&image, file(name).c_str(), 0, pixels.data(), 0, nullptr);
-    return file(name);
+    png_image_write_to_file(&image, path(name).c_str(), 0, pixels.data(), 0, nullptr);
+    return path(name);
   }
 
   // Two classes, "dark" and "light", of 2 x 2 grey pixels: light is the sum of the pixels over 255,
@@ -85,8 +72,8 @@ class PredictTest : public testing::Test {
   }
 
   TrainedModel saved(const Checkpoint& checkpoint) const {
-    save_checkpoint(checkpoint, file("model.h5"));
-    return open_trained(file("model.h5"));
+    save_checkpoint(checkpoint, path("model.h5"));
+    return open_trained(path("model.h5"));
   }
 
   // Lines without the header.
@@ -118,7 +105,6 @@ class PredictTest : public testing::Test {
     return result;
   }
 
-  fs::path root_;
   bool resize_ = false;
   std::string array_, header_;
   std::vector<std::string> refused_, notes_;
@@ -130,7 +116,7 @@ TEST_F(PredictTest, ReadsPicturesAndGoesOnAfterBadOnes) {
   const std::string dark = grey_png("dark.png", {0, 0, 0, 0}, 2, 2);
   const std::string large = grey_png("large.png", std::vector<uint8_t>(12, 255), 3, 4);
   const std::string broken = write("broken.png", "no picture");
-  const std::string missing = file("missing.png");
+  const std::string missing = path("missing.png");
   EXPECT_EQ(predict(model, {light, broken, missing, large, dark}, {.top = 9}),
             fmt::format("{},,light,0.880797,dark,0.119203\n{},,dark,0.880797,light,0.119203\n",
                         light, dark));
@@ -150,11 +136,11 @@ TEST_F(PredictTest, ReadsFoldersInTheOrderOfTheirNames) {
   grey_png("in/a.PNG", {255, 255, 255, 255}, 2, 2);
   grey_png("in/c.png", {255, 255, 255, 255}, 2, 2);
   write("in/notes.txt", "x");
-  EXPECT_EQ(predict(model, {file("in")}, {.top = 1}),
+  EXPECT_EQ(predict(model, {path("in")}, {.top = 1}),
             fmt::format("{0}/a.PNG,,light,0.880797\n{0}/b/1.png,,dark,0.880797\n"
                         "{0}/c.png,,light,0.880797\n",
-                        file("in")));
-  EXPECT_THAT(notes_, ElementsAre(file("in") + ": 1 other files left out"));
+                        path("in")));
+  EXPECT_THAT(notes_, ElementsAre(path("in") + ": 1 other files left out"));
 }
 
 TEST_F(PredictTest, WritesJsonLines) {
@@ -166,7 +152,7 @@ TEST_F(PredictTest, WritesJsonLines) {
                 "\"probability\":0.880797},{\"class\":\"dark\",\"probability\":0.119203}]}\n");
   EXPECT_THAT(header_, IsEmpty());
   EXPECT_EQ(predict(table_model(), {write("a.csv", "place,size\nnorth,10\n")}, {.format = "jsonl"}),
-            "{\"input\":\"" + file("a.csv") + "\",\"row\":0,\"values\":{\"price\":3500.0}}\n");
+            "{\"input\":\"" + path("a.csv") + "\",\"row\":0,\"values\":{\"price\":3500.0}}\n");
 }
 
 TEST_F(PredictTest, EncodesTablesAsTheTrainingDataWas) {
@@ -188,13 +174,13 @@ TEST_F(PredictTest, NamesColumnsThatAreMissing) {
   predict(model,
           {write("a.csv", "plase,size\nnorth,1\n"), write("b.csv", "1,2,3\n"), write("c.csv", "")});
   EXPECT_THAT(refused_,
-              ElementsAre(file("a.csv") + ": no column place (there is: plase, size) (is 'place' "
+              ElementsAre(path("a.csv") + ": no column place (there is: plase, size) (is 'place' "
                                           "meant by 'plase'?); the model takes 2 columns",
                           HasSubstr("b.csv: no column size, place (there is: x1, x2, x3)"),
-                          file("c.csv") + ": is empty"));
+                          path("c.csv") + ": is empty"));
   // As many as wanted and no header: they come in the order of training.
-  EXPECT_EQ(predict(model, {write("d.csv", "10,north\n")}), file("d.csv") + ",0,3500\n");
-  EXPECT_THAT(notes_, ElementsAre(file("d.csv") + ": no header; columns taken as size, place"));
+  EXPECT_EQ(predict(model, {write("d.csv", "10,north\n")}), path("d.csv") + ",0,3500\n");
+  EXPECT_THAT(notes_, ElementsAre(path("d.csv") + ": no header; columns taken as size, place"));
 }
 
 TEST_F(PredictTest, AnswersLinesOfStandardInput) {
@@ -220,27 +206,27 @@ TEST_F(PredictTest, ReadsArrays) {
   const TrainedModel model = picture_model();
   const HostTensor rows =
       HostTensor::from<uint8_t>({255, 255, 255, 255, 0, 0, 0, 0, 255, 255, 255, 255}, {3, 2, 2});
-  write_npy(file("rows.npy"), rows);
+  write_npy(path("rows.npy"), rows);
   const std::string three = fmt::format(
-      "{0},0,light,0.880797\n{0},1,dark,0.880797\n{0},2,light,0.880797\n", file("rows.npy"));
-  EXPECT_EQ(predict(model, {file("rows.npy")}, {.top = 1}), three);
-  write_npy(file("one.npy"), HostTensor::from<float>({1, 1, 1, 1}, {2, 2, 1}));
-  EXPECT_EQ(predict(model, {file("one.npy")}, {.top = 1}), file("one.npy") + ",,dark,0.87914\n");
+      "{0},0,light,0.880797\n{0},1,dark,0.880797\n{0},2,light,0.880797\n", path("rows.npy"));
+  EXPECT_EQ(predict(model, {path("rows.npy")}, {.top = 1}), three);
+  write_npy(path("one.npy"), HostTensor::from<float>({1, 1, 1, 1}, {2, 2, 1}));
+  EXPECT_EQ(predict(model, {path("one.npy")}, {.top = 1}), path("one.npy") + ",,dark,0.87914\n");
   EXPECT_THAT(notes_,
               ElementsAre(HasSubstr("numbers from 1 to 1, but the model was trained on 0 to "
                                     "255")));
-  write_npz(file("a.npz"), {{"x", rows}, {"labels", HostTensor::from<int32_t>({1, 2, 3}, {3})}});
-  EXPECT_THAT(predict(model, {file("a.npz")}, {.top = 1}), HasSubstr("a.npz,1,dark"));
+  write_npz(path("a.npz"), {{"x", rows}, {"labels", HostTensor::from<int32_t>({1, 2, 3}, {3})}});
+  EXPECT_THAT(predict(model, {path("a.npz")}, {.top = 1}), HasSubstr("a.npz,1,dark"));
   Hdf5Writer hdf5;
   hdf5.write("/a/x", rows);
   hdf5.write("/b", rows);
-  hdf5.save(file("a.h5"));
-  EXPECT_THAT(predict(model, {file("a.h5")}), IsEmpty());
+  hdf5.save(path("a.h5"));
+  EXPECT_THAT(predict(model, {path("a.h5")}), IsEmpty());
   array_ = "a/x";
-  EXPECT_THAT(predict(model, {file("a.h5")}, {.top = 1}), HasSubstr("a.h5,2,light"));
+  EXPECT_THAT(predict(model, {path("a.h5")}, {.top = 1}), HasSubstr("a.h5,2,light"));
   array_ = "";
-  write_npy(file("wide.npy"), HostTensor::from<float>({1, 2, 3}, {3}));
-  predict(model, {file("wide.npy")});
+  write_npy(path("wide.npy"), HostTensor::from<float>({1, 2, 3}, {3}));
+  predict(model, {path("wide.npy")});
   EXPECT_THAT(refused_,
               ElementsAre(HasSubstr("a.h5: several arrays fit: a/x, b; name one with --array"),
                           HasSubstr("wide.npy: an array of shape (3,), but the model takes rows of "

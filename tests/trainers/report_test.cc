@@ -1,5 +1,6 @@
 // Pages and charts of runs, from folders as a run leaves them.
 #include "trainers/report.h"
+#include "tests/trainers/folder_test.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -27,19 +28,8 @@ size_t count(const std::string& text, const std::string& part) {
   return found;
 }
 
-class ReportTest : public testing::Test {
+class ReportTest : public FolderTest {
  protected:
-  void SetUp() override {
-    root_ = fs::temp_directory_path() / fmt::format("mica-report-{}", getpid());
-    fs::remove_all(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  void write(const fs::path& file, const std::string& text) {
-    fs::create_directories((root_ / file).parent_path());
-    std::ofstream(root_ / file) << text;
-  }
-
   // Three epochs of ten steps.
   fs::path classification(const std::string& name, double lr) {
     write(name + "/config.yaml",
@@ -69,8 +59,6 @@ class ReportTest : public testing::Test {
     write(name + "/metrics.csv", csv);
     return root_ / name;
   }
-
-  fs::path root_;
 };
 
 TEST_F(ReportTest, TellsEverythingOnOnePage) {

@@ -71,6 +71,57 @@ TEST_F(RunFeatures, GatheringResumesWithTheSameBytes) {
   expect_resumes({"train.accumulate=4", "train.ema=0.9", "optimizer.clip_norm=1"});
 }
 
+TEST_F(RunFeatures, GoingBackForgetsGatheredGradients) {
+  std::vector<std::string> overrides = kPlain;
+  overrides.insert(overrides.end(), {"train.accumulate=2", "train.ema=0.5"});
+  const RunConfig settings = config(overrides);
+  trainers::Setup one = setup(settings), two = setup(settings);
+  data::Loader loader(one.data.dataset, "train",
+                      training_loader_options(settings, one.normalization));
+  loader.start(0, 0);
+  const data::Batch first = *loader.next(), second = *loader.next();
+  TrainingStep straight(settings, *one.network, true), interrupted(settings, *two.network, true);
+  interrupted.run(first, {.number = 0, .learning_rate = 0.1, .updates = false});
+  interrupted.restart();
+  for (TrainingStep* step : {&straight, &interrupted}) {
+    step->run(second, {.number = 1, .learning_rate = 0.1, .updates = true});
+  }
+  const auto wanted = one.network->state();
+  for (const auto& [name, array] : two.network->state()) {
+    EXPECT_EQ(array.to_bytes(), wanted.at(name).to_bytes()) << name;
+    if (straight.average().count(name) == 0) continue;
+    EXPECT_EQ(interrupted.average().at(name).to_bytes(), straight.average().at(name).to_bytes());
+  }
+}
+
+TEST_F(RunFeatures, TheMeanBeginsAtTheWeightsThatARunBeginsWith) {
+  const RunFolder before = run("before", config());
+  const Checkpoint trained = load_checkpoint(before.last().string());
+  const std::string foreign = path("weights.safetensors");
+  {
+    const RunConfig settings = config();
+    trainers::Setup other = setup(settings);
+    other.network->load_state(trained.model);
+    save_weights(*other.network, other.data.dataset->sample_shape(), foreign,
+                 read_weight_names("torch"), {});
+  }
+  // Steps that are too small to change a weight: the mean stays where it began.
+  const RunConfig still = config({"optimizer={sgd: {lr: 1e-30}}", "train.ema=0.9"});
+  for (const std::string& file : {before.last().string(), foreign}) {
+    const RunFolder folder{root_ / fs::path(file).stem()};
+    folder.create();
+    const StopSignals signals;
+    Trainer trainer(still, setup(still), folder, progress_, signals);
+    trainer.init_from(file);
+    ASSERT_EQ(trainer.run(), 0);
+    const Checkpoint after = load_checkpoint(folder.last().string());
+    for (const std::string name : {"0.weight", "6.weight"}) {
+      const Array difference = abs(after.model.at(name) - trained.model.at(name));
+      EXPECT_LT(max(difference).item<double>(), 1e-6) << file << " " << name;
+    }
+  }
+}
+
 TEST_F(RunFeatures, AveragesWeights) {
   const Checkpoint plain = result("plain", {});
   const Checkpoint mean = result("mean", {"train.ema=0.5"});

@@ -8,10 +8,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "core/runtime/parallel.h"
+#include "tests/trainers/folder_test.h"
 #include "trainers/trainer.h"
 
 namespace mica::trainers {
@@ -55,24 +54,10 @@ inline std::shared_ptr<const data::Dataset> dataset(int64_t train_count = 44) {
       {{"train", images(train_count, 0)}, {"val", images(12, 100)}, {"test", images(15, 200)}});
 }
 
-inline std::string read_file(const fs::path& path) {
-  std::stringstream text;
-  text << std::ifstream(path, std::ios::binary).rdbuf();
-  return text.str();
-}
-
-class SmallRun : public testing::Test {
+class SmallRun : public FolderTest {
  protected:
   SmallRun() : progress_(stderr, Progress::Mode::kNone) {}
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(root_);
-  }
-  void TearDown() override {
-    set_threads(0);
-    fs::remove_all(root_);
-  }
+  void TearDown() override { set_threads(0); }
 
   RunConfig config(const std::vector<std::string>& overrides = {}) {
     return parse_config(kConfig, "c.yaml", "/", overrides);
@@ -98,7 +83,6 @@ class SmallRun : public testing::Test {
     return folder;
   }
 
-  fs::path root_;
   Progress progress_;
 };
 

@@ -1,5 +1,6 @@
 // Sweeps: which runs they make, what is drawn, how results are ranked, and whole ones in small.
 #include "trainers/sweep.h"
+#include "tests/trainers/folder_test.h"
 
 #include <gmock/gmock.h>
 #include <sys/wait.h>
@@ -85,13 +86,9 @@ TEST(Sweep, RanksByTheMetric) {
             "2,001,diverged,,,0.0,\"[1, 2]\"\n");
 }
 
-class SweepProgram : public testing::Test {
+class SweepProgram : public FolderTest {
  protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            fmt::format("mica-{}-{}", getpid(),
-                        testing::UnitTest::GetInstance()->current_test_info()->name());
-    fs::create_directories(root_);
+  SweepProgram() {
     std::ofstream csv(root_ / "points.csv");
     csv << "a,b,kind\n";
     for (int i = 0; i < 60; ++i) {
@@ -106,7 +103,6 @@ class SweepProgram : public testing::Test {
            "optimizer: {sgd: {lr: 0.1}}\n"
            "train: {epochs: 3}\n";
   }
-  void TearDown() override { fs::remove_all(root_); }
   int run(const std::string& arguments) {
     const std::string command =
         fmt::format("cd '{}' && '{}' {} >stdout 2>stderr", root_.string(), MICA_PROGRAM, arguments);
@@ -118,7 +114,6 @@ class SweepProgram : public testing::Test {
     content << std::ifstream(root_ / name).rdbuf();
     return content.str();
   }
-  fs::path root_;
 };
 
 TEST_F(SweepProgram, RunsRanksAndGoesOn) {

@@ -1,5 +1,6 @@
 // The bytes of event files, and what TensorBoard's own reader makes of them where it is installed.
 #include "trainers/tensorboard.h"
+#include "tests/trainers/folder_test.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,14 +22,8 @@ std::string hex(std::string_view bytes) {
   return text;
 }
 
-class TensorboardTest : public testing::Test {
+class TensorboardTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / fmt::format("mica-tensorboard-{}", getpid());
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  fs::path folder_;
 };
 
 TEST(EventRecord, HasThePublishedChecksums) {
@@ -49,21 +44,21 @@ TEST(EventRecord, HasTheBytesOfTensorFlow) {
 }
 
 TEST_F(TensorboardTest, FilesOfOneFolderAreReadInTheirOrder) {
-  for (int i = 0; i < 3; ++i) EventFile(folder_, i);
+  for (int i = 0; i < 3; ++i) EventFile(root_, i);
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(folder_)) {
+  for (const auto& entry : fs::directory_iterator(root_)) {
     names.push_back(entry.path().filename().string());
   }
   ASSERT_EQ(names.size(), 3u);  // none wrote into another's
-  std::ofstream(folder_ / "notes.txt") << "kept";
-  remove_event_files(folder_);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1);
+  std::ofstream(root_ / "notes.txt") << "kept";
+  remove_event_files(root_);
+  EXPECT_EQ(std::distance(fs::directory_iterator(root_), {}), 1);
 }
 
 TEST_F(TensorboardTest, SaysWhichFolderCannotBeWritten) {
-  std::ofstream(folder_.string()) << "a file";
-  EXPECT_THAT([&] { EventFile(folder_ / "tb", 1); },
-              testing::ThrowsMessage<Error>(testing::HasSubstr(folder_.string())));
+  const std::string file = write("file", "not a folder");
+  EXPECT_THAT([&] { EventFile(fs::path(file) / "tb", 1); },
+              testing::ThrowsMessage<Error>(testing::HasSubstr(file)));
 }
 
 // Steps 1 to 5, and a resumed run that goes on behind step 3.
@@ -75,7 +70,7 @@ TEST_F(TensorboardTest, TensorboardReadsScalarsHistogramsAndImages) {
   const std::vector<uint8_t> pixels(4 * 2 * 3, 200);
   const std::string png = draw::encode_png({4, 2, 3, pixels});
   for (const int first : {1, 4}) {
-    EventFile events(folder_, first);
+    EventFile events(root_, first);
     for (int step = first; step <= 5; ++step) events.scalar("epoch/loss", step, first + 0.5 * step);
     if (first > 1) continue;
     events.histogram("weights/0", 2, values);
@@ -84,7 +79,7 @@ TEST_F(TensorboardTest, TensorboardReadsScalarsHistogramsAndImages) {
     events.image("samples", 3, {png, 4, 2});
     events.flush();
   }
-  std::ofstream(folder_ / "check.py") << R"(
+  std::ofstream(root_ / "check.py") << R"(
 import sys
 from tensorboard.backend.event_processing import event_accumulator as ea
 run = ea.EventAccumulator(sys.argv[1], size_guidance={k: 0 for k in ea.DEFAULT_SIZE_GUIDANCE})
@@ -106,7 +101,7 @@ assert picture.encoded_image_string.startswith(b"\x89PNG"), picture
 )";
   EXPECT_EQ(std::system(fmt::format("python3 {0}/check.py {0} >{0}/out 2>&1 || "
                                     "{{ cat {0}/out >&2; false; }}",
-                                    folder_.string())
+                                    root_.string())
                             .c_str()),
             0);
 }

@@ -1,5 +1,6 @@
 // Weights of other programs: names, what does not fit, and files of Keras.
 #include "trainers/weights.h"
+#include "tests/trainers/folder_test.h"
 
 #include <gmock/gmock.h>
 
@@ -35,21 +36,8 @@ nn::Sequential small_network(uint64_t seed) {
                         nn::Linear(12, 5, true, random::key(seed + 1)));
 }
 
-class WeightsTest : public testing::Test {
+class WeightsTest : public FolderTest {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string write(const std::string& name, const std::string& text) const {
-    std::ofstream(folder_ / name) << text;
-    return path(name);
-  }
-
   std::string error_of(const std::string& file, const std::optional<WeightNames>& names,
                        ErrorKind kind = ErrorKind::kData) {
     nn::Sequential model = small_network(5);
@@ -65,8 +53,6 @@ class WeightsTest : public testing::Test {
     }
     return "no error";
   }
-
-  fs::path folder_;
 };
 
 void expect_equal(const nn::Module& a, const nn::Module& b) {

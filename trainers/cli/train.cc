@@ -8,6 +8,7 @@
 #include "core/base/error.h"
 #include "core/io/file.h"
 #include "core/runtime/parallel.h"
+#include "trainers/checks.h"
 #include "trainers/cli/cli.h"
 #include "trainers/trainer.h"
 
@@ -124,6 +125,8 @@ int train(TrainOptions options, const std::string& command_line) {
     progress.status(fmt::format("preparing: {} {}", p.stage, p.done));
   });
   const std::string description = describe_run(config, setup);
+  const std::vector<std::string> warnings =
+      run_warnings(config, *setup.data.dataset, *setup.network);
   const StopSignals signals;
   Trainer trainer(config, std::move(setup), folder, progress, signals);
   folder.create();
@@ -144,6 +147,7 @@ int train(TrainOptions options, const std::string& command_line) {
   }
   guard.begin();
   progress.log_to(folder.log());
+  for (const std::string& warning : warnings) progress.line(warning);
   progress.line(description);
   progress.line(fmt::format("writing to {}", folder.path.string()));
   RunInfo info(folder.info(), command_line, config);

@@ -1,0 +1,39 @@
+// A fixture with a folder of its own for each test, gone after it.
+//
+//   class WeightsTest : public FolderTest {};
+//   TEST_F(WeightsTest, ...) { save(root_ / "w.npz"); EXPECT_EQ(read_file(root_ / "w.npz"), ...); }
+#pragma once
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "tests/core/io_testing.h"
+
+namespace mica::trainers {
+
+inline std::string read_file(const std::filesystem::path& path) {
+  std::stringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+class FolderTest : public testing::Test {
+ protected:
+  std::string path(const std::string& name) const { return (root_ / name).string(); }
+  /// The path of the file that was written, with the folders on its way.
+  std::string write(const std::filesystem::path& name, const std::string& text) const {
+    std::filesystem::create_directories((root_ / name).parent_path());
+    std::ofstream(root_ / name, std::ios::binary) << text;
+    return (root_ / name).string();
+  }
+
+ private:
+  TemporaryFolder folder_;
+
+ protected:
+  const std::filesystem::path root_ = folder_.path();
+};
+
+}  // namespace mica::trainers
