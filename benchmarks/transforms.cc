@@ -28,10 +28,11 @@ Array sample(const Shape& shape, uint64_t seed) {
   return x;
 }
 
-enum Way : int64_t { kByHand, kGrad, kVmap };
+enum Way : int64_t { kByHand, kGrad, kVmap, kVmapOfSums };
 
 void run(benchmark::State& state, const ArraysFunction& step, Arrays weights) {
-  static constexpr const char* kNames[] = {"by hand", "grad", "grad of vmap"};
+  static constexpr const char* kNames[] = {"by hand", "grad", "grad of vmap",
+                                           "grad of vmap, sums of products"};
   const bool compiled = state.range(1) != 0;
   state.SetLabel(std::string(kNames[state.range(0)]) + (compiled ? ", compiled" : ""));
   if (compiled) {
@@ -59,13 +60,20 @@ void regression(benchmark::State& state) {
   const auto of_examples = [=](const Array& w) {
     return mean(vmap(of_one, {std::nullopt, 0, 0})({w, x, y})[0]);
   };
+  const auto sum_of_one = [](const Arrays& in) {
+    return Arrays{0.5f * square(sum(in[1] * in[0]) - in[2])};
+  };
+  const auto sums_of_examples = [=](const Array& w) {
+    return mean(vmap(sum_of_one, {std::nullopt, 0, 0})({w, x, y})[0]);
+  };
   const UnaryFunction gradients[] = {by_hand, grad(UnaryFunction(of_batch)),
-                                     grad(UnaryFunction(of_examples))};
+                                     grad(UnaryFunction(of_examples)),
+                                     grad(UnaryFunction(sums_of_examples))};
   const UnaryFunction gradient = gradients[state.range(0)];
   run(state, [=](const Arrays& w) { return Arrays{w[0] - 0.01f * gradient(w[0])}; },
       {sample({100}, 3)});
 }
-BENCHMARK(regression)->ArgsProduct({{kByHand, kGrad, kVmap}, {1, 0}})->UseRealTime();
+BENCHMARK(regression)->ArgsProduct({{kByHand, kGrad, kVmap, kVmapOfSums}, {1, 0}})->UseRealTime();
 
 // A network 784-32-32-10; weights as (in, out).
 Arrays mlp_weights() {

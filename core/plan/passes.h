@@ -12,6 +12,9 @@ void merge_equal_nodes(FlatGraph& graph);
 /// Rewrites what is the same with fewer or cheaper nodes, and drops what nobody reads.
 void simplify(FlatGraph& graph);
 
+/// Matrix products written out as sums of elementwise products become products.
+void find_products(FlatGraph& graph);
+
 /// Sums of many thin products become one product of their operands put together. Leaves the
 /// products without readers, for simplify to drop.
 void join_products(FlatGraph& graph);

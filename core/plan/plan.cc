@@ -17,6 +17,7 @@ std::atomic<bool> fusion = true;
 std::shared_ptr<const Plan> build_plan(FlatGraph graph, bool chains) {
   merge_equal_nodes(graph);
   simplify(graph);
+  find_products(graph);
   absorb_transposes(graph);
   join_products(graph);
   absorb_transposes(graph);  // of what was a sum before
