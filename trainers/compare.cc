@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "data/image.h"
@@ -90,8 +91,8 @@ TextTable figures(const std::vector<StoredRun>& runs, const std::vector<std::str
   return table;
 }
 
-// The value of a key as differing_keys names it ("model[2].conv2d.out"); empty if there is none.
-std::string value_at(const Value& root, std::string_view key) {
+// The value of a key as differing_keys names it ("model[2].conv2d.out"); null if there is none.
+const Value* value_at(const Value& root, std::string_view key) {
   const Value* value = &root;
   while (!key.empty() && value != nullptr) {
     if (key.starts_with('[')) {
@@ -106,14 +107,58 @@ std::string value_at(const Value& root, std::string_view key) {
     }
     if (key.starts_with('.')) key.remove_prefix(1);
   }
+  return value;
+}
+
+// "conv2d, relu, flatten" for a list of layers, with the names of those that have one.
+std::string outline(const Value& list) {
+  std::string text;
+  for (const Value& item : list.items) {
+    const Value* name = item.is_map() ? item.find("name") : nullptr;
+    text += text.empty() ? "" : ", ";
+    if (name != nullptr) {
+      text += name->text;
+    } else {
+      text += item.is_map() && !item.entries.empty() ? item.entries[0].key : item.text;
+    }
+  }
+  return text;
+}
+
+std::string text_of(const Value* value) {
   if (value == nullptr) return "";
+  if (value->is_list()) return outline(*value);
   std::string text = value->is_scalar() ? value->text : to_yaml(*value);
   while (text.ends_with('\n')) text.pop_back();
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
 }
 
-TextTable differences(const std::vector<StoredRun>& runs, const std::vector<std::string>& names) {
+// The first list that a key leads through: "model" of "model[2].conv2d.out".
+std::string list_of(const std::string& key) {
+  const size_t bracket = key.find('[');
+  return bracket == std::string::npos ? "" : key.substr(0, bracket);
+}
+
+// Lists that differ in many places, or are not there at all in one of the runs, are other lists:
+// one key stands for all of theirs.
+std::vector<std::string> gathered(const std::vector<std::string>& keys) {
+  constexpr int64_t kMany = 6;
+  std::map<std::string, int64_t> counts;
+  for (const std::string& key : keys) {
+    ++counts[list_of(key)];
+    counts[key] += kMany + 1;
+  }
+  std::vector<std::string> result;
+  for (const std::string& key : keys) {
+    const std::string list = list_of(key);
+    const std::string& shown = !list.empty() && counts[list] > kMany ? list : key;
+    if (std::find(result.begin(), result.end(), shown) == result.end()) result.push_back(shown);
+  }
+  return result;
+}
+
+std::vector<std::string> all_differing_keys(const std::vector<StoredRun>& runs) {
   std::vector<std::string> keys;
   for (size_t i = 1; i < runs.size(); ++i) {
     for (const std::string& key : differing_keys(runs[0].config, runs[i].config)) {
@@ -122,11 +167,19 @@ TextTable differences(const std::vector<StoredRun>& runs, const std::vector<std:
       }
     }
   }
+  return keys;
+}
+
+TextTable differences(const std::vector<StoredRun>& runs, const std::vector<std::string>& names) {
   TextTable table{{"key"}, {}};
   table.head.insert(table.head.end(), names.begin(), names.end());
-  for (const std::string& key : keys) {
+  for (const std::string& key : gathered(all_differing_keys(runs))) {
     std::vector<std::string>& row = table.rows.emplace_back(std::vector{key});
-    for (const StoredRun& run : runs) row.push_back(value_at(run.config, key));
+    for (const StoredRun& run : runs) row.push_back(text_of(value_at(run.config, key)));
+    // What is null in one and missing in the others looks the same, and means it.
+    if (std::all_of(row.begin() + 1, row.end(), [](const auto& cell) { return cell.empty(); })) {
+      table.rows.pop_back();
+    }
   }
   return table;
 }
@@ -151,6 +204,18 @@ std::string html(const TextTable& table, size_t numbers) {
 size_t width_of(const std::string& text) {
   return static_cast<size_t>(std::count_if(
       text.begin(), text.end(), [](char c) { return (static_cast<uint8_t>(c) & 0xc0) != 0x80; }));
+}
+
+// What fits into a column.
+std::string shortened(const std::string& text) {
+  constexpr size_t kWidest = 60;
+  if (width_of(text) <= kWidest) return text;
+  size_t bytes = 0, letters = 0;
+  while (letters + 1 < kWidest || (static_cast<uint8_t>(text[bytes]) & 0xc0) == 0x80) {
+    letters += (static_cast<uint8_t>(text[bytes]) & 0xc0) != 0x80 ? 1 : 0;
+    ++bytes;
+  }
+  return text.substr(0, bytes) + "…";
 }
 
 }  // namespace
@@ -208,13 +273,19 @@ Json compare_json(const std::vector<StoredRun>& runs) {
       }
     }
   }
-  for (const std::vector<std::string>& row : comparison.differences.rows) {
-    json["differences"][row[0]] = std::vector<std::string>(row.begin() + 1, row.end());
+  for (const std::string& key : all_differing_keys(runs)) {
+    for (const StoredRun& run : runs) {
+      json["differences"][key].push_back(text_of(value_at(run.config, key)));
+    }
   }
   return json;
 }
 
-std::string aligned(const TextTable& table) {
+std::string aligned(const TextTable& whole) {
+  TextTable table = whole;
+  for (auto& row : table.rows) {
+    for (std::string& cell : row) cell = shortened(cell);
+  }
   std::vector<size_t> widths;
   for (size_t i = 0; i < table.head.size(); ++i) {
     size_t width = width_of(table.head[i]);

@@ -26,7 +26,8 @@ struct Comparison {
   /// A row a run: status, epochs, best and final metrics, time. Columns that no run has a value for
   /// are left out.
   TextTable figures;
-  /// A row for each key of the configs that is not the same in all runs, a column a run.
+  /// A row for each key of the configs that is not the same in all runs, a column a run. A list
+  /// that differs in many places is one row, with the names of its items.
   TextTable differences;
 };
 Comparison compare(const std::vector<StoredRun>& runs);
@@ -35,7 +36,7 @@ std::string compare_page(const std::vector<StoredRun>& runs);
 /// The curves, two in a row, as a PNG file.
 std::string compare_png(const std::vector<StoredRun>& runs);
 nlohmann::ordered_json compare_json(const std::vector<StoredRun>& runs);
-/// Columns side by side, for a terminal.
+/// Columns side by side, for a terminal; long cells are shortened.
 std::string aligned(const TextTable& table);
 
 }  // namespace mica::trainers

@@ -152,6 +152,25 @@ TEST_F(ReportTest, TimesOfManyEpochsAreMeans) {
   EXPECT_EQ(chart.parts[0].values.back(), 3);  // of epoch 250 alone
 }
 
+TEST_F(ReportTest, OtherModelsAreOneRow) {
+  classification("a", 0.1);
+  classification("b", 0.1);
+  write("b/config.yaml",
+        "name: b\nseed: 1\n"
+        "model: [{name: stem, layers: [conv2d: {out: 8, kernel: 3, stride: 1}, relu]},\n"
+        "        flatten, linear: {out: 5}, dropout: {p: 0.5}, linear: {out: 3}]\n"
+        "optimizer:\n  sgd:\n    lr: 0.1\n");
+  const std::vector<StoredRun> runs = {read_run(root_ / "a"), read_run(root_ / "b")};
+  const Comparison both = compare(runs);
+  ASSERT_EQ(both.differences.rows.size(), 1u);
+  EXPECT_THAT(both.differences.rows[0],
+              ElementsAre("model", "linear, relu", "stem, flatten, linear, dropout, linear"));
+  // Programs get every key.
+  EXPECT_THAT(compare_json(runs)["differences"].dump(), HasSubstr("model[0].layers[0].conv2d.out"));
+  EXPECT_EQ(aligned({{"a", "b"}, {{std::string(70, 'x'), "y"}}}),
+            "a" + std::string(61, ' ') + "b\n" + std::string(59, 'x') + "…  y\n");
+}
+
 TEST_F(ReportTest, ComparesRuns) {
   const std::vector<StoredRun> runs = {read_run(classification("a", 0.1)),
                                        read_run(classification("b", 0.2)),
