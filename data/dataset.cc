@@ -128,6 +128,23 @@ std::shared_ptr<const Dataset> Dataset::from_memory(DatasetInfo info,
   return dataset;
 }
 
+std::shared_ptr<const Dataset> Dataset::reconstructing(std::shared_ptr<const Dataset> dataset) {
+  std::shared_ptr<Dataset> made(new Dataset);
+  made->path_ = dataset->path_;
+  made->cache_ = dataset->cache_;
+  made->info_ = dataset->info_;
+  made->info_.task = Task::kRegression;
+  made->info_.class_names.clear();
+  made->info_.target_names = dataset->info_.feature_names;
+  made->info_.target_mean = dataset->info_.mean;
+  made->info_.target_std = dataset->info_.std;
+  made->rows_ = dataset->rows_;
+  made->sample_shape_ = made->target_shape_ = dataset->sample_shape_;
+  made->sample_dtype_ = dataset->sample_dtype_;
+  made->stored_ = std::move(dataset);
+  return made;
+}
+
 std::vector<std::string> Dataset::split_names() const {
   std::vector<std::string> names;
   for (const char* name : kSplitNames) {
@@ -161,6 +178,7 @@ void Dataset::check_split(const std::string& name, const Split& split) const {
 }
 
 const Split& Dataset::split(const std::string& name) const {
+  if (stored_) return stored_->split(name);
   check_name(name);
   const std::scoped_lock lock(mutex_);
   const auto found = splits_.find(name);
@@ -171,6 +189,7 @@ const Split& Dataset::split(const std::string& name) const {
 }
 
 const HostTensor& Dataset::targets(const std::string& name) const {
+  if (stored_) return stored_->targets(name);
   check_name(name);
   const std::scoped_lock lock(mutex_);
   if (const auto found = splits_.find(name); found != splits_.end()) return found->second.y;

@@ -71,6 +71,11 @@ class Dataset {
   /// A data set that was made in memory.
   static std::shared_ptr<const Dataset> from_memory(DatasetInfo info,
                                                     std::map<std::string, Split> splits);
+  /// The same examples, each of which is its own target: what an autoencoder is trained on. The
+  /// task is regression onto examples of sample_shape(), and the Loader gives x for y; split() and
+  /// targets() go on giving what is stored.
+  static std::shared_ptr<const Dataset> reconstructing(std::shared_ptr<const Dataset> dataset);
+  bool reconstructs() const { return stored_ != nullptr; }
 
   const DatasetInfo& info() const { return info_; }
   /// Those of "train", "val", "test" that are there.
@@ -78,7 +83,8 @@ class Dataset {
   bool has(const std::string& split) const { return rows_.contains(split); }
   /// Number of examples; 0 if there is no such split.
   int64_t rows(const std::string& split) const;
-  /// Shape of one example's x, and of its y: () for a label, (targets,) for regression.
+  /// Shape of one example's x, and of its y: () for a label, (targets,) for regression, that of x
+  /// for reconstruction.
   const Shape& sample_shape() const { return sample_shape_; }
   const Shape& target_shape() const { return target_shape_; }
   /// Of x: uint8 or float32.
@@ -100,7 +106,8 @@ class Dataset {
   void check_split(const std::string& name, const Split& split) const;
   void check_targets(const std::string& name, const HostTensor& y) const;
 
-  std::string path_;  // empty: made in memory
+  std::shared_ptr<const Dataset> stored_;  // of reconstructing()
+  std::string path_;                       // empty: made in memory
   Cache cache_ = Cache::kRam;
   DatasetInfo info_;
   std::map<std::string, int64_t> rows_;

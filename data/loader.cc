@@ -106,12 +106,16 @@ Normalization normalization(const Dataset& dataset, const std::string& kind, boo
   } else if (kind != "none") {
     fail("[normalization] '{}' is unknown, wanted none, channel, feature or unit", kind);
   }
-  if (targets && info.task == Task::kRegression) {
+  if (dataset.reconstructs()) {
+    result.target_mean = result.mean;
+    result.target_std = result.std;
+  } else if (targets && info.task == Task::kRegression) {
     result.target_mean = info.target_mean;
     result.target_std = info.target_std;
   }
-  const bool missing = (needs_training && info.mean.empty()) ||
-                       (targets && info.task == Task::kRegression && info.target_mean.empty());
+  const bool own_targets = info.task == Task::kRegression && !dataset.reconstructs();
+  const bool missing =
+      (needs_training && info.mean.empty()) || (targets && own_targets && info.target_mean.empty());
   if (missing) {
     fail(ErrorKind::kData,
          "the data set has no training split, so there is no mean and std to normalise by ({})",
@@ -136,7 +140,7 @@ struct Loader::State {
   std::shared_ptr<const Dataset> dataset;
   const HostTensor* x = nullptr;  // null: in the file
   std::shared_ptr<const FileRows> file;
-  const HostTensor* y = nullptr;
+  const HostTensor* y = nullptr;  // null: x
   int64_t rows = 0;
   size_t row_bytes = 0;
   LoaderOptions options;
@@ -158,6 +162,7 @@ struct Loader::State {
   void settle() noexcept;
   void schedule();
   std::vector<int64_t> rows_of(int64_t number);
+  std::optional<HostBatch> take();
   HostBatch assemble(int64_t number, std::vector<int64_t> rows) const;
   const std::byte* stored(int64_t row, Room& room) const;
   void fill_x(int64_t row, float* to, Room& room) const;
@@ -225,6 +230,7 @@ void Loader::State::mix(int64_t number, HostBatch& batch) const {
   const Mix mix = augmenter.mix(epoch, number);
   const std::vector<int64_t> partners = augmenter.partners(batch.x.rows(), epoch, number);
   mix_rows(batch.x, partners, mix);
+  if (!y) return;
   batch.second_y = take_rows(batch.y, partners);
   batch.weight = mix.weight;
   if (mix.weight >= 0.5) return;
@@ -252,10 +258,12 @@ HostBatch Loader::State::assemble(int64_t number, std::vector<int64_t> numbers) 
   batch.rows = std::move(numbers);
   Shape x_shape = {size};
   for (const int64_t length : dataset->sample_shape()) x_shape.push_back(length);
-  Shape y_shape = y->shape;
-  y_shape[0] = size;
   batch.x = HostTensor(Dtype::kFloat32, x_shape);
-  batch.y = HostTensor(y->dtype, y_shape);
+  if (y) {
+    Shape y_shape = y->shape;
+    y_shape[0] = size;
+    batch.y = HostTensor(y->dtype, y_shape);
+  }
   const int64_t row_values = std::max<int64_t>(size_of(dataset->sample_shape()), 1);
   parallel_for(size, std::max<int64_t>(kValuesPerTask / row_values, 1),
                [&](int64_t first, int64_t last) {
@@ -263,7 +271,7 @@ HostBatch Loader::State::assemble(int64_t number, std::vector<int64_t> numbers) 
                  for (int64_t i = first; i < last; ++i) {
                    const int64_t row = batch.rows[static_cast<size_t>(i)];
                    fill_x(row, batch.x.as<float>().data() + i * row_values, room);
-                   fill_y(row, static_cast<size_t>(i), batch.y);
+                   if (y) fill_y(row, static_cast<size_t>(i), batch.y);
                  }
                });
   if (augmenter.mixes()) mix(number, batch);
@@ -289,7 +297,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const std::string& split,
   state.rows = dataset->rows(split);
   state.file = dataset->file_rows(split);
   if (!state.file) state.x = &dataset->split(split).x;
-  state.y = &dataset->targets(split);
+  if (!dataset->reconstructs()) state.y = &dataset->targets(split);
   const int64_t rows = state.rows;
   if (rows == 0) fail(ErrorKind::kData, "split '{}' is empty", split);
   state.row_bytes =
@@ -306,7 +314,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const std::string& split,
   const int64_t repeats = sample.size() > 1 ? sample[sample.size() - 2] : 1;
   state.x_scaling = scaling(norm.mean, norm.std, channels, "x", repeats);
   if (dataset->sample_dtype() == Dtype::kUint8) state.tables = tables(state.x_scaling, channels);
-  if (state.y->dtype == Dtype::kFloat32) {
+  if (state.y && state.y->dtype == Dtype::kFloat32) {
     const int64_t targets = static_cast<int64_t>(state.y->row_bytes() / sizeof(float));
     state.y_scaling = scaling(norm.target_mean, norm.target_std, targets, "targets");
   }
@@ -352,29 +360,39 @@ void Loader::start(int64_t epoch, int64_t batch) {
   state.position = state.scheduled = batch;
 }
 
-std::optional<HostBatch> Loader::next_host() {
-  State& state = *state_;
-  if (state.position >= state.batches) return std::nullopt;
-  if (state.options.prefetch == 0) {
-    const int64_t number = state.position++;
-    return state.assemble(number, state.rows_of(number));
+// The next batch; without its y, where that is x.
+std::optional<HostBatch> Loader::State::take() {
+  if (position >= batches) return std::nullopt;
+  if (options.prefetch == 0) {
+    const int64_t number = position++;
+    return assemble(number, rows_of(number));
   }
-  state.schedule();
-  State::Slot& slot = *state.slots[static_cast<size_t>(state.position % state.options.prefetch)];
+  schedule();
+  Slot& slot = *slots[static_cast<size_t>(position % options.prefetch)];
   slot.work.wait();
   HostBatch batch = std::move(slot.batch);
-  ++state.position;
-  state.schedule();
+  ++position;
+  schedule();
+  return batch;
+}
+
+std::optional<HostBatch> Loader::next_host() {
+  std::optional<HostBatch> batch = state_->take();
+  if (!batch || state_->y) return batch;
+  batch->y = batch->x;
+  if (state_->augmenter.mixes()) batch->second_y = batch->x;
   return batch;
 }
 
 std::optional<Batch> Loader::next() {
   const int64_t number = state_->position;
-  std::optional<HostBatch> host = next_host();
+  std::optional<HostBatch> host = state_->take();
   if (!host) return std::nullopt;
-  Batch batch{to_array(host->x),    to_array(host->y), {}, host->weight, number,
-              std::move(host->rows)};
+  const Array x = to_array(host->x);
+  const Array y = state_->y ? to_array(host->y) : x;
+  Batch batch{x, y, {}, host->weight, number, std::move(host->rows)};
   if (host->second_y) batch.second_y = to_array(*host->second_y);
+  if (!state_->y && state_->augmenter.mixes()) batch.second_y = x;
   return batch;
 }
 

@@ -37,7 +37,8 @@ struct Normalization {
 
 /// From a data set's training statistics. `kind`: "none"; "channel" or "feature" (the same thing:
 /// mean and std of the training split; a std of 0 counts as 1); "unit" (images: value / 255).
-/// `targets` standardises regression targets as well. Throws Error(kUsage) for an unknown kind, and
+/// `targets` standardises regression targets as well; those of a data set that
+/// reconstructs are always as x is. Throws Error(kUsage) for an unknown kind, and
 /// Error(kData) if the statistics are needed but the data set has no training split.
 Normalization normalization(const Dataset& dataset, const std::string& kind, bool targets = false);
 
@@ -55,7 +56,9 @@ struct LoaderOptions {
   std::vector<AugmentStep> augment = {};
 };
 
-/// x: float32 (n, sample shape). y: int32 (n,) labels or float32 (n, targets).
+/// x: float32 (n, sample shape). y: int32 (n,) labels or float32 (n, targets). Of a data set that
+/// reconstructs, y is x: normalised, and augmented as well, since nobody could tell from a picture
+/// that was shifted where it had been.
 ///
 /// Where options.augment mixes examples, every one has a second y as well, and the loss to train on
 /// is weight * loss(y) + (1 - weight) * loss(second_y), weight in [0.5, 1].

@@ -1,6 +1,6 @@
 // Which layer of a network a step of its plan belongs to, by the shapes it works on.
 //
-//   Attribution layers(build_layers(model, example, outputs, seed), example, batch);
+//   Attribution layers(build_layers(model, example, output, seed), example, batch);
 //   layers.find("conv2d", "128x28x28x1, 20x5x5x1 -> 128x28x28x20");      // "0 conv2d"
 //
 // Plans know no layers: steps are merged, fused and turned round. What tells is, in this order, a

@@ -53,8 +53,9 @@ struct DataConfig {
   bool shuffle = true;
   std::string normalize = "channel";
   bool normalize_target = false;
+  bool reconstruct = false;
   FIELDS(DataConfig, path, source, split, fold, target, drop, categorical, examples, features,
-         noise, cache, batch_size, shuffle, normalize, normalize_target)
+         noise, cache, batch_size, shuffle, normalize, normalize_target, reconstruct)
   static constexpr FieldInfo kFieldInfo[] = {
       {"prepared file, or what the source reads; without it, known data sets are fetched"},
       {"empty: path is a prepared file; synthetic_regression: made up; else as `mica prepare`"},
@@ -72,7 +73,8 @@ struct DataConfig {
       {"a new order every epoch"},
       {.doc = "none, unit (/ 255), or by mean and deviation of the training split",
        .choices = "none|unit|channel|feature"},
-      {"train on targets of mean 0 and deviation 1; scores stay in the target's units"}};
+      {"train on targets of mean 0 and deviation 1; scores stay in the target's units"},
+      {"autoencoders: the target is the example itself, normalised and augmented; no labels used"}};
 };
 
 struct TrainConfig {

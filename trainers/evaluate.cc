@@ -53,23 +53,29 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
   if (dataset->info().task == data::Task::kClassification) {
     scores.classes.emplace(dataset->info().classes());
   } else {
-    scores.values.emplace(size_of(dataset->target_shape()));
+    scores.values.emplace(size_of(dataset->target_shape()), judges_together(*dataset));
   }
   data::LoaderOptions options;
   options.batch_size = batch_size;
   options.normalization = normalization;
+  const bool reconstructs = dataset->reconstructs();
   data::Loader loader(std::move(dataset), split, options);
   LossMean mean(loss);
   while (const std::optional<data::Batch> batch = loader.next()) {
     const Array output = network(batch->x);
     const Array losses = loss.each(output, batch->y);
-    eval(output, losses);
+    const Array prediction = reconstructs ? loss.meaning(output) : output;
+    eval(prediction, losses);
     mean.add(losses.to_vector<float>(), batch->y);
     scores.n += batch->size();
-    add_batch(scores, output, batch->y, normalization);
+    add_batch(scores, prediction, batch->y, normalization);
   }
   scores.loss = mean.value();
   return scores;
+}
+
+bool judges_together(const data::Dataset& dataset) {
+  return dataset.reconstructs() && dataset.sample_shape().size() > 1;
 }
 
 void to_target_units(std::vector<float>& values, const data::Normalization& normalization) {

@@ -65,7 +65,11 @@ class EvaluationMode {
   bool training_;
 };
 
-/// Undoes the standardisation of regression targets.
+/// Pictures that are reconstructed are judged as wholes; the numbers of a table's row, and targets,
+/// each for itself.
+bool judges_together(const data::Dataset& dataset);
+
+/// Undoes the standardisation of regression targets, or of examples that are targets.
 void to_target_units(std::vector<float>& values, const data::Normalization& normalization);
 
 /// The loss of a split from its batches.

@@ -94,7 +94,8 @@ int64_t ClassificationMetrics::confusion(int64_t truth, int64_t predicted) const
   return confusion_[static_cast<size_t>(truth * classes_ + predicted)];
 }
 
-RegressionMetrics::RegressionMetrics(int64_t outputs) : outputs_(static_cast<size_t>(outputs)) {}
+RegressionMetrics::RegressionMetrics(int64_t outputs, bool together)
+    : together_(together), outputs_(static_cast<size_t>(outputs)) {}
 
 void RegressionMetrics::add(std::span<const float> prediction, std::span<const float> target) {
   MICA_ASSERT(prediction.size() == target.size() && target.size() % outputs_.size() == 0);
@@ -128,10 +129,13 @@ double RegressionMetrics::mae() const {
 }
 
 double RegressionMetrics::r2() const {
-  double sum = 0;
+  double sum = 0, squared = 0, spread = 0;
   for (const Output& output : outputs_) {
     if (output.spread > 0) sum += 1 - output.squared / output.spread;
+    squared += output.squared;
+    spread += output.spread;
   }
+  if (together_) return spread > 0 ? 1 - squared / spread : 0;
   return sum / static_cast<double>(outputs_.size());
 }
 

@@ -58,7 +58,9 @@ class ClassificationMetrics {
 
 class RegressionMetrics {
  public:
-  explicit RegressionMetrics(int64_t outputs);
+  /// `together`: the outputs are one thing, as the pixels of a picture are, and not figures each of
+  /// its own.
+  explicit RegressionMetrics(int64_t outputs, bool together = false);
 
   /// Both have a row of `outputs` for each example.
   void add(std::span<const float> prediction, std::span<const float> target);
@@ -67,8 +69,8 @@ class RegressionMetrics {
   /// Means over examples and outputs.
   double mse() const;
   double mae() const;
-  /// 1 - residual / total sum of squares, averaged over the outputs; 0 for an output whose target
-  /// is constant.
+  /// 1 - residual / total sum of squares: of all outputs together, or else averaged over them; 0
+  /// where the target is constant.
   double r2() const;
 
  private:
@@ -77,6 +79,7 @@ class RegressionMetrics {
     double mean = 0, spread = 0;  // of the target, by Welford's update
   };
   int64_t count_ = 0;
+  bool together_;
   std::vector<Output> outputs_;
 };
 

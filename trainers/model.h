@@ -1,7 +1,7 @@
 // The `model:` list of a config, turned into a network.
 //
 //   Model model = read_model(*config.find("model"), config.find("blocks"), errors);
-//   std::vector<BuiltLayer> layers = build_layers(model, {28, 28, 1}, 10, seed);
+//   std::vector<BuiltLayer> layers = build_layers(model, {28, 28, 1}, {10}, seed);
 //
 // An item of the list is a layer ("relu", "linear: 450", "conv2d: {out: 20, kernel: 5}") or
 //
@@ -71,9 +71,9 @@ struct BuiltLayer {
 
 /// Builds the layers for examples of shape `example`, so that the first layer gets
 /// (batch, example...). Initial weights follow from the seed and the layer's position. The
-/// result must have shape (batch, outputs...), a scalar standing for nothing wanted. Throws a usage
-/// Error placed at the layer whose input does not fit, with got and wanted shapes.
-std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, int64_t outputs,
+/// result must have shape (batch, output...); an empty `output` takes any. Throws a usage Error
+/// placed at the layer whose input does not fit, with got and wanted shapes.
+std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, const Shape& output,
                                      int64_t seed);
 
 /// The layers one after another.

@@ -133,7 +133,13 @@ std::vector<BuiltLayer> build_model(const Model& model, const std::string& prefi
 }
 
 // What to change where the model ends with another shape than the data wants.
-std::string outputs_hint(const Model& model, const Shape& result, int64_t outputs) {
+std::string outputs_hint(const Model& model, const Shape& result, const Shape& wanted) {
+  if (wanted.size() > 2) {
+    const Shape example(wanted.begin() + 1, wanted.end());
+    if (size_of(result) != size_of(wanted)) return "";
+    return fmt::format("; end it with 'reshape: [{}]'", fmt::join(example, ", "));
+  }
+  const int64_t outputs = wanted.back();
   if (result.size() > 2) return "; put 'flatten' before the first 'linear'";
   if (model.back().typed.type == "linear") return fmt::format("; write 'linear: {}'", outputs);
   return fmt::format("; end it with 'linear: {}'", outputs);
@@ -141,7 +147,7 @@ std::string outputs_hint(const Model& model, const Shape& result, int64_t output
 
 }  // namespace
 
-std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, int64_t outputs,
+std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, const Shape& output,
                                      int64_t seed) {
   // Any batch size shows whether shapes fit.
   Shape shape = {1};
@@ -149,13 +155,15 @@ std::vector<BuiltLayer> build_layers(const Model& model, const Shape& example, i
   std::vector<BuiltLayer> layers =
       build_model(model, "", shape, random::key(static_cast<uint64_t>(seed)));
   const Shape& result = output_of(layers, shape);
-  if (outputs > 0 && result != Shape{1, outputs}) {
+  Shape wanted = {1};
+  wanted.append(output.begin(), output.end());
+  if (!output.empty() && result != wanted) {
     Diagnostics errors;
     errors.add(model.back().typed.at,
                fmt::format("the model ends with shape {}, but the data wants {} outputs for each "
                            "example: {}{}",
-                           to_string(result), outputs, to_string(Shape{1, outputs}),
-                           outputs_hint(model, result, outputs)));
+                           to_string(result), size_of(output), to_string(wanted),
+                           outputs_hint(model, result, wanted)));
     errors.throw_if_any();
   }
   return layers;

@@ -134,20 +134,24 @@ OpenedData open_whole(const RunConfig& config, const fs::path& cache,
 OpenedData open_data(const RunConfig& config, const fs::path& cache,
                      const data::ProgressFunction& progress) {
   OpenedData opened = open_whole(config, cache, progress);
-  if (config.data.fold.empty()) return opened;
-  opened.dataset = data::fold(*opened.dataset, data::parse_fold(config.data.fold),
-                              static_cast<uint64_t>(config.seed));
+  if (!config.data.fold.empty()) {
+    opened.dataset = data::fold(*opened.dataset, data::parse_fold(config.data.fold),
+                                static_cast<uint64_t>(config.seed));
+  }
+  if (config.data.reconstruct) {
+    opened = {data::Dataset::reconstructing(opened.dataset), {}};
+  }
   return opened;
 }
 
-int64_t wanted_outputs(const data::Dataset& dataset) {
-  if (dataset.info().task == data::Task::kClassification) return dataset.info().classes();
-  return size_of(dataset.target_shape());
+Shape wanted_output(const data::Dataset& dataset) {
+  if (dataset.info().task == data::Task::kClassification) return {dataset.info().classes()};
+  return dataset.reconstructs() ? dataset.target_shape() : Shape{size_of(dataset.target_shape())};
 }
 
 std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Shape& example,
-                                              int64_t outputs) {
-  return join_layers(build_layers(config.model, example, outputs, config.seed));
+                                              const Shape& output) {
+  return join_layers(build_layers(config.model, example, output, config.seed));
 }
 
 data::LoaderOptions training_loader_options(const RunConfig& config,
@@ -165,18 +169,36 @@ data::LoaderOptions training_loader_options(const RunConfig& config,
   return options;
 }
 
+namespace {
+
+// Examples as targets are between 0 and 1, as yes/no losses want them, where they are pictures by
+// unit; of other numbers as they are, the user knows.
+void check_range(const RunConfig& config, const data::Dataset& dataset) {
+  const std::string& normalize = config.data.normalize;
+  if (!dataset.reconstructs() || config.loss->target_kind() != nn::TargetKind::kYesNo) return;
+  if (normalize == "unit") return;
+  if (normalize == "none" && dataset.sample_dtype() == Dtype::kFloat32) return;
+  fail_at(ErrorKind::kUsage, config.loss_at,
+          fmt::format("loss '{}' wants targets from 0 to 1, which 'normalize: {}' does not make of "
+                      "the examples; write 'normalize: unit' into 'data', or choose mse",
+                      config.loss_type, normalize));
+}
+
+}  // namespace
+
 void check_loss(const RunConfig& config, const data::Dataset& dataset) {
   const bool classes = dataset.info().task == data::Task::kClassification;
   const bool labels = config.loss->target_kind() == nn::TargetKind::kLabels;
-  if (classes == labels) return;
+  if (classes == labels) return check_range(config, dataset);
   std::vector<std::string> fitting;
   for (const nn::LossRow& row : nn::loss_rows()) {
     const bool takes_labels = row.make()->target_kind() == nn::TargetKind::kLabels;
     if (takes_labels == classes) fitting.emplace_back(row.name);
   }
   fail_at(ErrorKind::kUsage, config.loss_at,
-          fmt::format("loss '{}' is for {}, but the data is for {} (choose from: {})",
-                      config.loss_type, labels ? "classification" : "regression",
+          fmt::format("loss '{}' is for {}, but {} for {} (choose from: {})", config.loss_type,
+                      labels ? "classification" : "regression",
+                      dataset.reconstructs() ? "data.reconstruct is" : "the data is",
                       classes ? "classification" : "regression", fmt::join(fitting, ", ")));
 }
 
@@ -195,7 +217,7 @@ Setup make_setup(const RunConfig& config, const fs::path& cache,
   const data::Dataset& dataset = *setup.data.dataset;
   check_loss(config, dataset);
   check_augment(config, dataset);
-  setup.network = build_network(config, dataset.sample_shape(), wanted_outputs(dataset));
+  setup.network = build_network(config, dataset.sample_shape(), wanted_output(dataset));
   check_run(config, dataset, *setup.network);
   setup.normalization =
       data::normalization(dataset, config.data.normalize, config.data.normalize_target);

@@ -32,12 +32,13 @@ OpenedData open_data(const RunConfig& config, const std::filesystem::path& cache
 /// What a source in the config is prepared with.
 data::PrepareOptions prepare_options(const DataConfig& config, const std::string& out);
 
-/// Numbers the model has to give for an example of this data set: its classes or targets.
-int64_t wanted_outputs(const data::Dataset& dataset);
+/// Shape of what the model has to give for an example of this data set: a number for each class or
+/// target, or the example itself.
+Shape wanted_output(const data::Dataset& dataset);
 
-/// Builds the network with its initial weights.
+/// Builds the network with its initial weights. An empty `output`: any shape will do.
 std::shared_ptr<nn::Sequential> build_network(const RunConfig& config, const Shape& example,
-                                              int64_t outputs);
+                                              const Shape& output);
 
 /// How the batches of a run's training split are read.
 data::LoaderOptions training_loader_options(const RunConfig& config,

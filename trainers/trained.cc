@@ -40,7 +40,8 @@ TrainedModel open_trained(const fs::path& target, const std::vector<std::string>
   model.config =
       parse_config(model.checkpoint.config, path, model.path.parent_path().string(), overrides);
   const auto classes = static_cast<int64_t>(model.checkpoint.class_names.size());
-  model.network = build_network(model.config, model.checkpoint.example_shape, classes);
+  model.network = build_network(model.config, model.checkpoint.example_shape,
+                                classes > 0 ? Shape{classes} : Shape{});
   try {
     model.network->load_state(model.checkpoint.model);
   } catch (const Error& error) {

@@ -128,6 +128,37 @@ TEST(Loader, NormalisesByChannel) {
   EXPECT_EQ(first_pixel("channel"), (std::vector<float>{1, -1.75, -16}));
 }
 
+TEST(Loader, GivesExamplesAsTheirOwnTargets) {
+  const auto stored = counting_images(6);
+  const auto dataset = Dataset::reconstructing(stored);
+  EXPECT_EQ(dataset->info().task, Task::kRegression);
+  EXPECT_EQ(dataset->target_shape(), (Shape{2, 2, 3}));
+  EXPECT_EQ(&dataset->split("train"), &stored->split("train"));
+  EXPECT_NE(dataset->fingerprint(), stored->fingerprint());
+  LoaderOptions options = {.batch_size = 4, .normalization = normalization(*dataset, "channel")};
+  EXPECT_EQ(options.normalization.target_mean, options.normalization.mean);
+  EXPECT_EQ(options.normalization.target_std, options.normalization.std);
+  const HostBatch plain = *Loader(stored, "train", options).next_host();
+  for (const char* augmentation : {"", "flip", "mixup"}) {
+    options.augment.clear();
+    if (*augmentation) {
+      options.augment.push_back({augmentation, find_row(augment_rows(), augmentation)->make()});
+    }
+    Loader loader(dataset, "train", options);
+    const HostBatch host = *loader.next_host();
+    EXPECT_EQ(host.x == plain.x, !*augmentation);
+    EXPECT_EQ(host.y, host.x);
+    loader.start(0);
+    const Batch batch = *loader.next();
+    EXPECT_EQ(to_host(batch.y), host.x);
+    EXPECT_EQ(batch.second_y.has_value(), host.second_y.has_value());
+    EXPECT_EQ(host.second_y.has_value(), std::string(augmentation) == "mixup");
+    if (batch.second_y) {
+      EXPECT_EQ(to_host(*batch.second_y), host.x);
+    }
+  }
+}
+
 TEST(Loader, NormalisesFeaturesAndTargets) {
   const SyntheticRegression synthetic = synthetic_regression(500, 4, 0.1, 3);
   const Dataset& dataset = *synthetic.dataset;

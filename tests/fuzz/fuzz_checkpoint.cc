@@ -24,8 +24,8 @@ Array values(const Shape& shape) {
 
 trainers::Checkpoint good_checkpoint() {
   trainers::Checkpoint good;
-  const auto network =
-      trainers::build_network(trainers::parse_config(kConfig, "good.yaml", fuzz_folder()), {4}, 2);
+  const auto network = trainers::build_network(
+      trainers::parse_config(kConfig, "good.yaml", fuzz_folder()), {4}, {2});
   for (const auto& [name, array] : network->state()) {
     good.model[name] = values(array.shape());
     good.optimizer["moment/" + name] = values(array.shape());
@@ -71,7 +71,7 @@ void open(const std::string& path) {
   }
   try {
     const auto config = trainers::parse_config(checkpoint.config, path, fuzz_folder());
-    const auto network = trainers::build_network(config, checkpoint.example_shape, 2);
+    const auto network = trainers::build_network(config, checkpoint.example_shape, {2});
     network->load_state(checkpoint.model);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kUsage) throw;  // a checkpoint of another model

@@ -14,7 +14,7 @@ TEST(Attribution, TellsLayersByShapes) {
                  "model", errors),
       nullptr, errors);
   errors.throw_if_any();
-  const Attribution layers(build_layers(model, {6, 6, 1}, 9, 0), {6, 6, 1}, 8);
+  const Attribution layers(build_layers(model, {6, 6, 1}, {9}, 0), {6, 6, 1}, 8);
   EXPECT_EQ(layers.find("conv2d", "8x6x6x1, 4x3x3x1 -> 8x6x6x4"), "0 conv2d");
   EXPECT_EQ(layers.find("conv2d_weight", "8x6x6x1, 8x6x6x4 -> 4x3x3x1"), "0 conv2d");
   EXPECT_EQ(layers.find("max_pool2d_gradient", "8x6x6x4, 8x3x3x4 -> 8x6x6x4"), "2 max_pool2d");

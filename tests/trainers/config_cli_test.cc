@@ -129,7 +129,7 @@ TEST(Starters, MadeOnesFitTheirData) {
       const std::string text = starter_config(options);
       SCOPED_TRACE(text);
       const RunConfig config = parse_config(text, "c.yaml", "/");
-      EXPECT_NO_THROW(build_network(config, example, 7));
+      EXPECT_NO_THROW(build_network(config, example, {7}));
     }
   }
 }

@@ -61,12 +61,12 @@ TEST(Model, SaysWhatIsWrongWithBlocks) {
                   "value}', got a list"));
 }
 
-std::string shape_error(const std::string& text, const Shape& example, int64_t outputs) {
+std::string shape_error(const std::string& text, const Shape& example, const Shape& output = {}) {
   Diagnostics errors;
   const Model model = model_of(text, errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
   try {
-    build_layers(model, example, outputs, 0);
+    build_layers(model, example, output, 0);
     return "";
   } catch (const Error& error) {
     return error.what();
@@ -77,7 +77,7 @@ TEST(Model, InfersSizes) {
   Diagnostics errors;
   const Model model =
       model_of("[conv2d: {out: 4, kernel: 3}, max_pool2d: 2, flatten, linear: 10]", errors);
-  const std::vector<BuiltLayer> layers = build_layers(model, {8, 8, 1}, 10, 0);
+  const std::vector<BuiltLayer> layers = build_layers(model, {8, 8, 1}, {10}, 0);
   ASSERT_EQ(layers.size(), 4u);
   EXPECT_EQ(to_string(layers[1].output), "(1, 3, 3, 4)");
   EXPECT_EQ(layers[3].module->parameter_count(), 36 * 10 + 10);
@@ -85,12 +85,12 @@ TEST(Model, InfersSizes) {
 
 TEST(Model, NamesTheLayerThatDoesNotFit) {
   EXPECT_THAT(
-      shape_error("- linear: 8\n- conv2d: {out: 4, kernel: 3}\n", {5}, 0),
+      shape_error("- linear: 8\n- conv2d: {out: 4, kernel: 3}\n", {5}),
       testing::AllOf(HasSubstr("c.yaml:2:3: error: layer 1 (conv2d): "), HasSubstr("(1, 8)")));
-  EXPECT_EQ(shape_error("- linear: 8\n- relu\n", {5}, 10),
+  EXPECT_EQ(shape_error("- linear: 8\n- relu\n", {5}, {10}),
             "c.yaml:2:3: error: the model ends with shape (1, 8), but the data wants 10 outputs "
             "for each example: (1, 10); end it with 'linear: 10'");
-  EXPECT_THAT(shape_error("- linear: 10\n", {8, 8, 1}, 10), HasSubstr("shape (1, 8, 8, 10)"));
+  EXPECT_THAT(shape_error("- linear: 10\n", {8, 8, 1}, {10}), HasSubstr("shape (1, 8, 8, 10)"));
 }
 
 // Reads {blocks: ..., model: [...]}.
@@ -114,7 +114,7 @@ TEST(Model, BlocksTakeValues) {
       "model: [{twice: {n: 3}, name: stem}, dense: {out: 2}]\n",
       errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
-  EXPECT_THAT(parameter_names(build_layers(model, {5}, 2, 0)),
+  EXPECT_THAT(parameter_names(build_layers(model, {5}, {2}, 0)),
               ElementsAre("stem.0.weight", "stem.0.bias", "stem.2.weight", "1.weight", "1.bias"));
 }
 
@@ -167,7 +167,7 @@ TEST(Model, NamesAreWordsOfTheirOwn) {
 TEST(Model, ResidualsAddWhatTheyGot) {
   Diagnostics errors;
   const Model model = model_of("- residual: [linear: 4, relu]\n", errors);
-  const std::vector<BuiltLayer> layers = build_layers(model, {4}, 4, 0);
+  const std::vector<BuiltLayer> layers = build_layers(model, {4}, {4}, 0);
   const auto network = join_layers(layers);
   const Array x = full({3, 4}, 0.5f);
   nn::NamedArrays weights = network->state();
@@ -189,7 +189,7 @@ TEST(Model, ProjectionsFollowFromTheShapes) {
       "- residual: {layers: [linear: 3], shortcut: [tanh]}\n",
       errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
-  const std::vector<BuiltLayer> layers = build_layers(model, {7, 7, 2}, 3, 0);
+  const std::vector<BuiltLayer> layers = build_layers(model, {7, 7, 2}, {3}, 0);
   EXPECT_EQ(to_string(layers[0].output), "(1, 4, 4, 8)");
   EXPECT_THAT(
       parameter_names(layers),
@@ -204,7 +204,7 @@ TEST(Model, ConcatenatesBranches) {
   const Model model =
       model_of("- concat: [[], [tanh, linear: 2], [{linear: 3, name: b}]]\n", errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
-  const std::vector<BuiltLayer> layers = build_layers(model, {4}, 9, 0);
+  const std::vector<BuiltLayer> layers = build_layers(model, {4}, {9}, 0);
   EXPECT_THAT(parameter_names(layers), ElementsAre("0.branches.1.1.weight", "0.branches.1.1.bias",
                                                    "0.branches.2.b.weight", "0.branches.2.b.bias"));
   const Array x = ones({2, 4});
@@ -215,17 +215,16 @@ TEST(Model, ConcatenatesBranches) {
 
 TEST(Model, SaysWhereBranchesDoNotFit) {
   EXPECT_THAT(
-      shape_error("- residual: [linear: 8]\n", {5}, 0),
+      shape_error("- residual: [linear: 8]\n", {5}),
       HasSubstr("c.yaml:1:3: error: layer 0 (residual): the layers make (1, 8) of (1, 5), so "
                 "that the two can't be added"));
-  EXPECT_THAT(shape_error("- concat: [[conv2d: 3], [max_pool2d: 4]]\n", {8, 8, 3}, 0),
+  EXPECT_THAT(shape_error("- concat: [[conv2d: 3], [max_pool2d: 4]]\n", {8, 8, 3}),
               HasSubstr("c.yaml:1:3: error: layer 0 (concat): [concat] branch 0 gives shape (1, 6, "
                         "6, 3), branch 1 (1, 2, 2, 3)"));
-  EXPECT_THAT(shape_error("- residual: {layers: [flatten], shortcut: projection}\n", {4, 4, 2}, 0),
+  EXPECT_THAT(shape_error("- residual: {layers: [flatten], shortcut: projection}\n", {4, 4, 2}),
               HasSubstr("no projection leads from (1, 4, 4, 2) to (1, 32)"));
-  EXPECT_THAT(
-      shape_error("- name: head\n  layers:\n    - residual:\n        - conv2d: 3\n", {5}, 0),
-      HasSubstr("c.yaml:4:11: error: layer head.0.body.0 (conv2d): "));
+  EXPECT_THAT(shape_error("- name: head\n  layers:\n    - residual:\n        - conv2d: 3\n", {5}),
+              HasSubstr("c.yaml:4:11: error: layer head.0.body.0 (conv2d): "));
 }
 
 TEST(Model, SaysWhatIsWrongWithBranches) {
@@ -250,8 +249,8 @@ TEST(Model, WritesWhatItReads) {
   const Model again = model_of(written, errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
   EXPECT_EQ(to_yaml(model_value(again)), written);
-  EXPECT_EQ(parameter_names(build_layers(model, {4}, 0, 0)),
-            parameter_names(build_layers(again, {4}, 0, 0)));
+  EXPECT_EQ(parameter_names(build_layers(model, {4}, {}, 0)),
+            parameter_names(build_layers(again, {4}, {}, 0)));
 }
 
 struct ScaleConfig {
@@ -274,7 +273,7 @@ TEST(Model, KnowsRegisteredLayers) {
   Diagnostics errors;
   const Model model = model_of("[test_scale: 3]", errors);
   EXPECT_THAT(errors.lines(), IsEmpty());
-  const auto network = join_layers(build_layers(model, {2}, 2, 0));
+  const auto network = join_layers(build_layers(model, {2}, {2}, 0));
   EXPECT_THAT((*network)(ones({1, 2})).to_vector<float>(), ElementsAre(3.0f, 3.0f));
 }
 

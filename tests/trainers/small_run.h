@@ -66,7 +66,7 @@ class SmallRun : public FolderTest {
   trainers::Setup setup(const RunConfig& config,
                         std::shared_ptr<const data::Dataset> data = dataset()) {
     trainers::Setup setup;
-    setup.network = build_network(config, data->sample_shape(), 3);
+    setup.network = build_network(config, data->sample_shape(), {3});
     setup.normalization = data::normalization(*data, config.data.normalize);
     setup.data.dataset = std::move(data);
     return setup;

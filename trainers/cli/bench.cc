@@ -151,14 +151,14 @@ void set_up(const BenchOptions& options, Bench& bench) {
     bench.batches = std::make_unique<LoadedBatches>(bench.config, bench.setup);
   } else {
     example = Shape(options.input.begin(), options.input.end());
-    bench.setup.network = build_network(bench.config, example, 0);
+    bench.setup.network = build_network(bench.config, example, {});
     Shape batch = {1};
     batch.append(example.begin(), example.end());
     bench.batches = std::make_unique<MadeUpBatches>(bench.config, example,
                                                     bench.setup.network->output_shape(batch));
   }
   const std::vector<BuiltLayer> layers =
-      build_layers(bench.config.model, example, 0, bench.config.seed);
+      build_layers(bench.config.model, example, {}, bench.config.seed);
   bench.flops = training_flops(bench.config, layers, example);
   bench.attribution = Attribution(layers, example, bench.config.data.batch_size);
   bench.step = std::make_unique<TrainingStep>(bench.config, *bench.setup.network, classes);

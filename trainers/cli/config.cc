@@ -111,7 +111,7 @@ StarterOptions starter_for(const InitOptions& init) {
   const Shape& example = dataset->sample_shape();
   options.example.assign(example.begin(), example.end());
   options.classification = dataset->info().task == data::Task::kClassification;
-  options.outputs = wanted_outputs(*dataset);
+  options.outputs = size_of(wanted_output(*dataset));
   options.has_val = dataset->has("val");
   for (const std::string& split : dataset->split_names()) {
     options.about += fmt::format("{} {}, ", dataset->rows(split), split);

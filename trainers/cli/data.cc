@@ -116,7 +116,7 @@ int preview(const PreviewOptions& options) {
   for (int64_t row = 0; row < batches[0].x.rows(); ++row) {
     for (const data::HostBatch& batch : batches) {
       pictures.push_back(picture_of(batch.x, row, tones));
-      pictures.back().caption = caption(dataset.info(), batch, row);
+      if (!dataset.reconstructs()) pictures.back().caption = caption(dataset.info(), batch, row);
       pictures.back().marked = &batch == &batches[0];
     }
   }

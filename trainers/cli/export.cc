@@ -89,6 +89,11 @@ std::string input_doc(const ExportOptions& options, const Checkpoint& checkpoint
   return fmt::format("(value - mean) / std of {}, with mean and std from the metadata", raw);
 }
 
+// Whether the outputs are in the targets' units of training, and not the scores of yes or no.
+bool gives_values(const TrainedModel& model) {
+  return model.config.loss->target_kind() == nn::TargetKind::kValues;
+}
+
 nn::OnnxOptions onnx_options(const ExportOptions& options, const TrainedModel& model) {
   nn::OnnxOptions onnx;
   onnx.name = model.config.name;
@@ -101,8 +106,10 @@ nn::OnnxOptions onnx_options(const ExportOptions& options, const TrainedModel& m
     const data::Normalization& norm = model.checkpoint.normalization;
     onnx.mean = norm.mean;
     onnx.std = norm.std;
-    onnx.target_mean = norm.target_mean;
-    onnx.target_std = norm.target_std;
+    if (gives_values(model)) {
+      onnx.target_mean = norm.target_mean;
+      onnx.target_std = norm.target_std;
+    }
   }
   return onnx;
 }
@@ -122,7 +129,7 @@ void write_example(const ExportOptions& options, TrainedModel& model) {
   }
   Array y = model.network->forward(x);
   if (options.raw && !norm.mean.empty()) x = x * row(norm.std) + row(norm.mean);
-  if (options.raw && !norm.target_mean.empty())
+  if (options.raw && !norm.target_mean.empty() && gives_values(model))
     y = y * row(norm.target_std) + row(norm.target_mean);
   if (options.channels_first && shape.size() > 2) {
     Axes axes = {0, static_cast<int>(shape.size()) - 1};

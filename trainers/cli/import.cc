@@ -44,7 +44,7 @@ Checkpoint describe(const ImportOptions& options, const RunConfig& config,
     checkpoint.example_shape = Shape(options.input.begin(), options.input.end());
     const bool labels = config.loss->target_kind() == nn::TargetKind::kLabels;
     checkpoint.task = data::name_of(labels ? data::Task::kClassification : data::Task::kRegression);
-    network = build_network(config, checkpoint.example_shape, 0);
+    network = build_network(config, checkpoint.example_shape, {});
     return checkpoint;
   }
   const TemporaryFile cache;

@@ -27,14 +27,14 @@ struct Line {
   double flops = 0;
 };
 
-// The shape of an example and the number of outputs, from --input or from the data.
-std::pair<Shape, int64_t> example_of(const RunConfig& config, const SummaryOptions& options) {
-  if (!options.input.empty()) return {Shape(options.input.begin(), options.input.end()), 0};
+// The shape of an example and of its output, from --input or from the data.
+std::pair<Shape, Shape> example_of(const RunConfig& config, const SummaryOptions& options) {
+  if (!options.input.empty()) return {Shape(options.input.begin(), options.input.end()), {}};
   const fs::path cache = fs::temp_directory_path() / fmt::format("mica-{}-summary.h5", getpid());
   const OpenedData data = open_data(config, cache);
   std::error_code error;
   fs::remove(cache, error);
-  return {data.dataset->sample_shape(), wanted_outputs(*data.dataset)};
+  return {data.dataset->sample_shape(), wanted_output(*data.dataset)};
 }
 
 // The layers that hold no others, each by the name that its parameters have.
@@ -54,11 +54,11 @@ void add_lines(const std::vector<BuiltLayer>& layers, std::vector<Line>& lines) 
   }
 }
 
-std::vector<Line> lines_of(const RunConfig& config, const Shape& example, int64_t outputs) {
+std::vector<Line> lines_of(const RunConfig& config, const Shape& example, const Shape& output) {
   Shape shape = {1};
   shape.append(example.begin(), example.end());
   std::vector<Line> lines = {{"", "input", shape, 0, 0}};
-  add_lines(build_layers(config.model, example, outputs, config.seed), lines);
+  add_lines(build_layers(config.model, example, output, config.seed), lines);
   return lines;
 }
 

@@ -36,7 +36,7 @@ Json data_json(const data::Dataset& dataset) {
   const Shape& example = dataset.sample_shape();
   json["example"] = std::vector<int64_t>(example.begin(), example.end());
   json["task"] = name_of(dataset.info().task);
-  json["outputs"] = wanted_outputs(dataset);
+  json["outputs"] = size_of(wanted_output(dataset));
   return json;
 }
 
@@ -46,8 +46,11 @@ void print_data(const data::Dataset& dataset) {
     fmt::print("{} {}, ", dataset.rows(split), split);
   }
   const bool classes = dataset.info().task == data::Task::kClassification;
-  fmt::print("each {}, {} {}\n", to_string(dataset.sample_shape()), wanted_outputs(dataset),
-             classes ? "classes" : "targets");
+  const int64_t outputs = size_of(wanted_output(dataset));
+  fmt::print("each {}, {}\n", to_string(dataset.sample_shape()),
+             dataset.reconstructs()
+                 ? "to be reconstructed"
+                 : fmt::format("{} {}", outputs, classes ? "classes" : "targets"));
 }
 
 void print_layers(const std::vector<BuiltLayer>& layers) {
@@ -99,7 +102,7 @@ Json check(const ValidateOptions& options) {
   Setup setup = make_setup(config, cache.path);
   const data::Dataset& dataset = *setup.data.dataset;
   const std::vector<BuiltLayer> layers =
-      build_layers(config.model, dataset.sample_shape(), wanted_outputs(dataset), config.seed);
+      build_layers(config.model, dataset.sample_shape(), wanted_output(dataset), config.seed);
   if (!options.json) {
     print_data(dataset);
     print_layers(layers);

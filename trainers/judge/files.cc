@@ -58,7 +58,7 @@ std::string summed_predictions(const Outputs& outputs) {
 }
 
 std::string value_predictions(const Outputs& outputs) {
-  if (outputs.width > kMaxTargets) return summed_predictions(outputs);
+  if (outputs.together || outputs.width > kMaxTargets) return summed_predictions(outputs);
   std::string text = "row";
   for (const std::string& name : outputs.names) {
     const std::string suffix = outputs.width == 1 ? "" : fmt::format("_{}", name);

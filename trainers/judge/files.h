@@ -6,6 +6,7 @@
 //   calibration.csv                              (classes)
 //   confusion.png, confusion_normalized.png, calibration.png, misclassified.png     (classes)
 //   residuals.png, predicted.png                 (values)
+//   reconstructions.png, worst_reconstructions.png     (pictures)
 //
 // Each is written in one step.
 #pragma once

@@ -19,7 +19,8 @@ const Figure& Judgement::find(const std::string& name) const {
 }
 
 Judgement judge(const Outputs& outputs) {
-  return outputs.classes ? judge_classes(outputs) : judge_values(outputs);
+  if (outputs.classes) return judge_classes(outputs);
+  return outputs.together ? judge_pictures(outputs) : judge_values(outputs);
 }
 
 std::vector<int64_t> mistakes(const Outputs& outputs) {
@@ -33,7 +34,23 @@ std::vector<int64_t> mistakes(const Outputs& outputs) {
   return rows;
 }
 
-std::vector<int64_t> largest_errors(const Outputs& outputs) {
+std::vector<double> row_errors(const Outputs& outputs) {
+  const auto width = static_cast<size_t>(outputs.width);
+  std::vector<double> errors;
+  for (size_t row = 0; row < static_cast<size_t>(outputs.n); ++row) {
+    double squares = 0;
+    for (size_t i = row * width; i < (row + 1) * width; ++i) {
+      squares += std::pow(static_cast<double>(outputs.values[i]) - outputs.targets[i], 2);
+    }
+    errors.push_back(std::sqrt(squares / static_cast<double>(width)));
+  }
+  return errors;
+}
+
+namespace {
+
+// Of each row, the largest error in any target, in its standard deviations.
+std::vector<double> worst_targets(const Outputs& outputs) {
   const auto width = static_cast<size_t>(outputs.width), n = static_cast<size_t>(outputs.n);
   std::vector<double> worst(n);
   for (size_t k = 0; k < width; ++k) {
@@ -50,7 +67,14 @@ std::vector<int64_t> largest_errors(const Outputs& outputs) {
       worst[row] = std::max(worst[row], std::abs(error) / deviation);
     }
   }
-  std::vector<int64_t> rows(n);
+  return worst;
+}
+
+}  // namespace
+
+std::vector<int64_t> largest_errors(const Outputs& outputs) {
+  const std::vector<double> worst = outputs.together ? row_errors(outputs) : worst_targets(outputs);
+  std::vector<int64_t> rows(worst.size());
   std::iota(rows.begin(), rows.end(), int64_t{0});
   std::stable_sort(rows.begin(), rows.end(), [&](int64_t a, int64_t b) {
     return worst[static_cast<size_t>(a)] > worst[static_cast<size_t>(b)];

@@ -59,7 +59,8 @@ struct Judgement {
   int64_t n = 0;
   /// Classes: accuracy, top3, top5, loss, macro_precision, macro_recall, macro_f1,
   /// weighted_precision, weighted_f1, roc_auc, ece, brier. Values: loss, mse, and means over the
-  /// targets of rmse, mae, median_error, bias and r2.
+  /// targets of rmse, mae, median_error, bias and r2. Pictures: loss, mse, rmse, mae and r2, the
+  /// share of the variance of all pixels that is reconstructed.
   std::vector<Figure> figures = {};
 
   std::optional<ClassificationMetrics> counts = {};
@@ -77,11 +78,15 @@ Judgement judge(const Outputs& outputs);
 
 /// Rows taken for another class, the most confident first.
 std::vector<int64_t> mistakes(const Outputs& outputs);
-/// All rows, those with the largest error in any target (in its standard deviations) first.
+/// All rows, those with the largest error in any target (in its standard deviations) first;
+/// pictures by their row_errors().
 std::vector<int64_t> largest_errors(const Outputs& outputs);
+/// The root of the mean squared error of each row, over its targets.
+std::vector<double> row_errors(const Outputs& outputs);
 
 // By kind, for judge().
 Judgement judge_classes(const Outputs& outputs);
 Judgement judge_values(const Outputs& outputs);
+Judgement judge_pictures(const Outputs& outputs);
 
 }  // namespace mica::trainers

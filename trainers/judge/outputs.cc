@@ -84,18 +84,21 @@ Outputs collect(nn::Module& network, const nn::Loss& loss,
   outputs.split = split;
   outputs.classes = dataset->info().task == data::Task::kClassification;
   outputs.width = outputs.classes ? dataset->info().classes() : size_of(dataset->target_shape());
+  outputs.together = judges_together(*dataset);
+  outputs.shape = dataset->target_shape();
   outputs.names = names_of(*dataset, outputs.width);
   data::LoaderOptions options;
   options.batch_size = batch_size;
   options.normalization = normalization;
   data::Loader loader(dataset, split, options);
   LossMean mean(loss);
+  const bool reconstructs = dataset->reconstructs();
   while (const std::optional<data::Batch> batch = loader.next()) {
     const Array scores = network(batch->x);
     const Array meaning = loss.meaning(scores);
     const Array losses = loss.each(scores, batch->y);
     eval(scores, meaning, losses);
-    append(outputs.scores, scores.to_vector<float>());
+    if (!reconstructs) append(outputs.scores, scores.to_vector<float>());
     append(outputs.values, meaning.to_vector<float>());
     mean.add(losses.to_vector<float>(), batch->y);
     if (outputs.classes) {
@@ -107,14 +110,14 @@ Outputs collect(nn::Module& network, const nn::Loss& loss,
     outputs.n += batch->size();
   }
   check_finite(outputs);
-  if (loss.target_kind() == nn::TargetKind::kYesNo && is_yes_or_no(outputs)) {
+  const bool yes_or_no = loss.target_kind() == nn::TargetKind::kYesNo;
+  if (yes_or_no && !reconstructs && is_yes_or_no(outputs)) {
     make_two_classes(outputs);
   }
   outputs.losses = mean.losses();
   outputs.weights = mean.weights();
   if (!outputs.classes) {
-    if (loss.target_kind() == nn::TargetKind::kValues)
-      to_target_units(outputs.values, normalization);
+    if (!yes_or_no || reconstructs) to_target_units(outputs.values, normalization);
     to_target_units(outputs.targets, normalization);
     outputs.scores.clear();
     return outputs;

@@ -24,6 +24,8 @@ struct Outputs {
   int64_t n = 0;
   int64_t width = 0;  // classes, or targets
   bool classes = false;
+  bool together = false;           // the targets of a row are one thing: a picture
+  Shape shape;                     // of a row of the targets
   std::vector<std::string> names;  // of the classes or targets
 
   /// n x width: probabilities of the classes, or predictions in the targets' own units.

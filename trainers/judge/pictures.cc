@@ -11,9 +11,9 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMostPictures = 100, kMostDots = 5000, kMostTargets = 4;
+constexpr size_t kColumns = 10, kMostReconstructions = 40;
 
-bool are_pictures(const data::Dataset& dataset) {
-  const Shape& shape = dataset.sample_shape();
+bool are_pictures(const Shape& shape) {
   return shape.size() == 3 && shape[0] > 1 && shape[1] > 1 &&
          (shape[2] == 1 || shape[2] == 3 || shape[2] == 4);
 }
@@ -58,7 +58,7 @@ void write_misclassified(const fs::path& png, const Outputs& outputs,
   const std::string title = fmt::format(
       "{} of {} examples of '{}' misclassified{}", grouped(static_cast<int64_t>(rows.size())),
       grouped(outputs.n), outputs.split, rows.empty() ? "" : which);
-  draw::write_sheet(png, pictures, {.title = title, .columns = 10});
+  draw::write_sheet(png, pictures, {.title = title, .columns = kColumns});
 }
 
 void write_confusion(const fs::path& folder, const Judgement& judgement,
@@ -136,14 +136,72 @@ void write_values(const fs::path& folder, const Judgement& judgement, const Outp
   draw::write_png(folder / "residuals.png", residuals);
 }
 
+// Numbers as bytes, `low` black and `high` white.
+draw::Picture picture_of(std::span<const float> values, const Shape& shape, float low, float high) {
+  draw::Picture picture{shape[0], shape[1], shape[2], {}, {}, false};
+  const float range = high > low ? high - low : 1;
+  for (const float value : values) {
+    const float share = std::clamp((value - low) / range, 0.0f, 1.0f);
+    picture.pixels.push_back(static_cast<uint8_t>(255 * share + 0.5f));
+  }
+  return picture;
+}
+
+// A row of originals, below it what was made of each, and so on.
+void write_reconstructions(const fs::path& png, const Outputs& outputs,
+                           std::span<const int64_t> rows, bool bytes, const std::string& which) {
+  const size_t columns = std::min(rows.size(), kColumns);
+  const auto width = static_cast<size_t>(outputs.width);
+  const std::vector<double> errors = row_errors(outputs);
+  std::vector<draw::Picture> pictures;
+  for (size_t first = 0; first + columns <= rows.size(); first += columns) {
+    std::vector<draw::Picture> made;
+    for (const int64_t row : rows.subspan(first, columns)) {
+      const size_t from = static_cast<size_t>(row) * width;
+      const auto original = std::span<const float>(outputs.targets).subspan(from, width);
+      const auto [least, most] = std::minmax_element(original.begin(), original.end());
+      const float low = bytes ? 0 : *least, high = bytes ? 255 : *most;
+      pictures.push_back(picture_of(original, outputs.shape, low, high));
+      made.push_back(picture_of(std::span<const float>(outputs.values).subspan(from, width),
+                                outputs.shape, low, high));
+      pictures.back().caption = fmt::format("#{}", row);
+      pictures.back().marked = true;
+      made.back().caption = fmt::format("rmse {:.3g}", errors[static_cast<size_t>(row)]);
+    }
+    pictures.insert(pictures.end(), made.begin(), made.end());
+  }
+  const std::string title = fmt::format(
+      "Examples of '{}' (framed), and below each its reconstruction: {}", outputs.split, which);
+  draw::write_sheet(png, pictures, {.title = title, .columns = static_cast<int64_t>(columns)});
+}
+
+void write_all_reconstructions(const fs::path& folder, const Outputs& outputs, bool bytes) {
+  const auto n = static_cast<size_t>(outputs.n);
+  size_t count = std::min(n, kMostReconstructions);
+  if (count > kColumns) count -= count % kColumns;
+  std::vector<int64_t> even;
+  for (size_t i = 0; i < count; ++i) even.push_back(static_cast<int64_t>(i * n / count));
+  const std::vector<int64_t> worst = largest_errors(outputs);
+  write_reconstructions(folder / "reconstructions.png", outputs, even, bytes,
+                        fmt::format("{} of {}", count, grouped(outputs.n)));
+  write_reconstructions(folder / "worst_reconstructions.png", outputs,
+                        std::span(worst).first(count), bytes, "the worst first");
+}
+
 }  // namespace
 
 void write_pictures(const fs::path& folder, const Judgement& judgement, const Outputs& outputs,
                     const data::Dataset& dataset) {
+  if (outputs.together) {
+    if (!are_pictures(outputs.shape)) return;
+    const bool bytes = dataset.sample_dtype() == Dtype::kUint8;
+    return write_all_reconstructions(folder, outputs, bytes);
+  }
   if (!judgement.counts) return write_values(folder, judgement, outputs);
   write_confusion(folder, judgement, outputs.names);
   write_calibration(folder / "calibration.png", judgement);
-  if (are_pictures(dataset)) write_misclassified(folder / "misclassified.png", outputs, dataset);
+  if (are_pictures(dataset.sample_shape()))
+    write_misclassified(folder / "misclassified.png", outputs, dataset);
 }
 
 }  // namespace mica::trainers

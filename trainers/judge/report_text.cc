@@ -161,6 +161,16 @@ std::string worst_rows(const Outputs& outputs) {
   return text;
 }
 
+std::string worst_pictures(const Outputs& outputs) {
+  std::string text = "\nreconstructed worst\n    row          rmse\n";
+  const std::vector<int64_t> rows = largest_errors(outputs);
+  const std::vector<double> errors = row_errors(outputs);
+  for (const int64_t row : std::span(rows).first(std::min(rows.size(), kWorst))) {
+    text += fmt::format("{:7}  {:12.6g}\n", row, errors[static_cast<size_t>(row)]);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string grouped(int64_t count) {
@@ -176,6 +186,7 @@ std::string describe(const Judgement& judgement, const Outputs& outputs, const s
   std::string text =
       fmt::format("{}\nsplit '{}', {} example{}\n\n{}", model, judgement.split,
                   grouped(judgement.n), judgement.n == 1 ? "" : "s", figure_table(judgement));
+  if (outputs.together) return text + worst_pictures(outputs);
   if (!judgement.counts) return text + target_table(judgement, names) + worst_rows(outputs);
   return text + baseline(judgement) + "\n" + class_table(judgement, names) + "\n" +
          confusion_table(judgement, names) + most_confused(judgement, names) +

@@ -58,7 +58,7 @@ Predictor::Predictor(const TrainedModel& model, PredictorOptions options,
   shape.append(checkpoint.example_shape.begin(), checkpoint.example_shape.end());
   const int64_t width = size_of(model.network->output_shape(shape));
   const bool yes_or_no = model.config.loss->target_kind() == nn::TargetKind::kYesNo;
-  if (yes_or_no && width == 1) {
+  if (yes_or_no && width == 1 && !model.config.data.reconstruct) {
     classes_ = yes_or_no_ = true;
     names_ = {"no", "yes"};
   }
@@ -94,7 +94,8 @@ void Predictor::flush() {
   const Array meaning = model_.config.loss->meaning(output);
   eval(output, meaning);
   std::vector<float> scores = output.to_vector<float>(), values = meaning.to_vector<float>();
-  if (!classes_ && model_.config.loss->target_kind() == nn::TargetKind::kValues) {
+  const bool probabilities = model_.config.loss->target_kind() == nn::TargetKind::kYesNo;
+  if (!classes_ && (!probabilities || model_.config.data.reconstruct)) {
     to_target_units(values, model_.checkpoint.normalization);
   }
   const size_t width = values.size() / examples.size();

@@ -116,7 +116,7 @@ void randomize(nn::Module& network) {
 }
 
 void write(const fs::path& folder, const Case& one, const RunConfig& config, bool integers) {
-  const auto network = build_network(config, one.example, 0);
+  const auto network = build_network(config, one.example, {});
   randomize(*network);
   network->eval();
   Shape shape = {5};
