@@ -276,8 +276,10 @@ class ModelReader {
     int64_t count = 0;
     const Value counted = substitute(*repeat, names);
     const Setting setting{"repeat", &count, {.min = 0, .max = kMaxLayers}};
+    // Copies are wrong like the first: nothing is repeated with a mistake in it.
+    const size_t before = errors_.count();
     Section({Value::map({{"repeat", counted, block.at}})}, "", errors_).read({setting});
-    for (int64_t i = 0; i < count && count_ <= kMaxLayers && steps_ <= kMaxSteps; ++i) {
+    for (int64_t i = 0; i < count && errors_.count() == before && count_ <= kMaxLayers; ++i) {
       read_into(*list, names, depth + 1, model);
     }
   }

@@ -7,7 +7,13 @@ constexpr Dtype kDtypes[] = {bool_, uint8, int32, int64, float16, float32, float
 
 HostTensor edited(HostTensor tensor, Input& input) {
   switch (input.number(4)) {
-    case 0: return convert(tensor, kDtypes[input.number(std::size(kDtypes))]);
+    case 0: {
+      // An edit before may have left bytes that are no C++ bool; in a file they may stay.
+      if (is_bool(tensor.dtype)) {
+        for (std::byte& byte : tensor.bytes) byte = std::byte{byte != std::byte{0}};
+      }
+      return convert(tensor, kDtypes[input.number(std::size(kDtypes))]);
+    }
     case 1: {
       Shape shape;
       for (size_t rank = input.number(5); rank > 0; --rank) {

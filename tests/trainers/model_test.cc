@@ -39,6 +39,15 @@ TEST(Model, RepeatsBlocksWithValues) {
   EXPECT_EQ(to_yaml(settings_value(model[3].config->settings())).substr(0, 8), "out: 16\n");
 }
 
+TEST(Model, MistakesAreNotRepeated) {
+  for (const char* text : {"- {repeat: 100000, layers: [reul]}\n",
+                           "- {repeat: 100001, layers: [{repeat: 100000, layers: [relu]}]}\n"}) {
+    Diagnostics errors;
+    model_of(text, errors);
+    EXPECT_EQ(errors.count(), 1u) << text;
+  }
+}
+
 TEST(Model, SaysWhatIsWrongWithBlocks) {
   Diagnostics errors;
   model_of(
