@@ -1,6 +1,8 @@
 #include "trainers/evaluate.h"
 
+#include <algorithm>
 #include <numeric>
+#include <span>
 
 #include "core/base/error.h"
 #include "core/eval/eval.h"
@@ -8,8 +10,25 @@
 namespace mica::trainers {
 namespace {
 
+constexpr int64_t kMostPoints = 500;
+
+// Points of the rows of a batch, which are `first` and those that follow, that are in `rows`.
+void add_points(std::vector<TargetPoints>& points, std::span<const int64_t> rows, int64_t first,
+                const std::vector<float>& prediction, const std::vector<float>& target,
+                size_t width) {
+  const auto end = first + static_cast<int64_t>(target.size() / width);
+  for (auto at = std::lower_bound(rows.begin(), rows.end(), first); at != rows.end() && *at < end;
+       ++at) {
+    for (size_t k = 0; k < points.size(); ++k) {
+      const size_t i = static_cast<size_t>(*at - first) * width + k;
+      points[k].truth.push_back(target[i]);
+      points[k].prediction.push_back(prediction[i]);
+    }
+  }
+}
+
 void add_batch(Scores& scores, const Array& output, const Array& y,
-               const data::Normalization& normalization) {
+               const data::Normalization& normalization, std::span<const int64_t> rows) {
   std::vector<float> prediction = output.to_vector<float>();
   if (scores.classes) {
     scores.classes->add(prediction, y.to_vector<int64_t>());
@@ -19,6 +38,9 @@ void add_batch(Scores& scores, const Array& output, const Array& y,
   to_target_units(prediction, normalization);
   to_target_units(target, normalization);
   scores.values->add(prediction, target);
+  if (scores.points.empty()) return;
+  const auto width = static_cast<size_t>(size_of(y.shape()) / y.shape()[0]);
+  add_points(scores.points, rows, scores.n, prediction, target, width);
 }
 
 }  // namespace
@@ -53,12 +75,20 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
   if (dataset->info().task == data::Task::kClassification) {
     scores.classes.emplace(dataset->info().classes());
   } else {
+    if (loss.target_kind() == nn::TargetKind::kValues && !judges_together(*dataset)) {
+      const int64_t targets = size_of(dataset->target_shape());
+      const std::vector<std::string> names = target_names(dataset->info().target_names, targets);
+      for (int64_t k = 0; k < std::min(targets, kMostTargets); ++k) {
+        scores.points.push_back({.name = names[static_cast<size_t>(k)]});
+      }
+    }
     scores.values.emplace(size_of(dataset->target_shape()), judges_together(*dataset));
   }
   data::LoaderOptions options;
   options.batch_size = batch_size;
   options.normalization = normalization;
   const bool reconstructs = dataset->reconstructs();
+  const std::vector<int64_t> rows = even_rows(dataset->rows(split), kMostPoints);
   data::Loader loader(std::move(dataset), split, options);
   LossMean mean(loss);
   while (const std::optional<data::Batch> batch = loader.next()) {
@@ -67,8 +97,8 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
     const Array prediction = reconstructs ? loss.meaning(output) : output;
     eval(prediction, losses);
     mean.add(losses.to_vector<float>(), batch->y);
+    add_batch(scores, prediction, batch->y, normalization, rows);
     scores.n += batch->size();
-    add_batch(scores, prediction, batch->y, normalization);
   }
   scores.loss = mean.value();
   return scores;

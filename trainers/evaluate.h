@@ -19,6 +19,7 @@
 #include "nn/module.h"
 #include "nn/registry.h"
 #include "trainers/metrics.h"
+#include "trainers/value_charts.h"
 
 namespace mica::trainers {
 
@@ -31,6 +32,8 @@ struct Scores {
   std::optional<ClassificationMetrics> classes;
   /// In the target's own units.
   std::optional<RegressionMetrics> values;
+  /// Of some rows, evenly chosen, for a picture; none of classes, yes or no, or pictures.
+  std::vector<TargetPoints> points;
 
   /// loss, and accuracy and top5, or mse, mae and r2.
   std::vector<std::pair<std::string, double>> numbers() const;
@@ -43,8 +46,8 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
                 std::shared_ptr<const data::Dataset> dataset, const std::string& split,
                 const data::Normalization& normalization, int64_t batch_size);
 
-/// split, n, loss and the metrics; for classes also macro averages, per_class and confusion (rows
-/// are the truth).
+/// split, n, loss, the metrics and the points; for classes also macro averages, per_class and
+/// confusion (rows are the truth).
 nlohmann::ordered_json to_json(const Scores& scores, const std::vector<std::string>& class_names);
 /// "accuracy 0.9921 ± 0.0009, loss 0.0253 (10000 examples)"
 std::string headline(const Scores& scores);

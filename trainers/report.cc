@@ -10,6 +10,7 @@
 #include "trainers/progress.h"
 #include "trainers/run_charts.h"
 #include "trainers/run_folder.h"
+#include "trainers/value_charts.h"
 
 namespace mica::trainers {
 namespace {
@@ -188,11 +189,38 @@ std::string class_table(const Json& scores) {
   return rows.empty() ? "" : html_table({"class", "precision", "recall", "F1", "examples"}, rows);
 }
 
+std::vector<double> numbers(const Json& list) {
+  std::vector<double> values;
+  for (const Json& value : list) values.push_back(value.is_number() ? value.get<double>() : NAN);
+  return values;
+}
+
+// Predictions and errors of regression.
+std::string points(const std::string& split, const Json& scores) {
+  std::vector<TargetPoints> targets;
+  for (const Json& entry : at(scores, "points")) {
+    targets.push_back({plain(at(entry, "target")), numbers(at(entry, "truth")),
+                       numbers(at(entry, "prediction"))});
+    const size_t count = std::min(targets.back().truth.size(), targets.back().prediction.size());
+    targets.back().truth.resize(count);
+    targets.back().prediction.resize(count);
+  }
+  const Json r2 = at(scores, "r2"), mae = at(scores, "mae");
+  if (targets.empty() || !r2.is_number() || !mae.is_number()) return "";
+  ValueCharts charts = value_charts(split, targets, r2.get<double>(), mae.get<double>());
+  // Side by side, they are of one height.
+  charts.predicted.size = charts.residuals.size;
+  return "<h2>Predictions</h2>\n<div class=\"plots\">\n" +
+         html_figure(draw::to_svg(charts.predicted)) + html_figure(draw::to_svg(charts.residuals)) +
+         "</div>\n";
+}
+
 std::string scores(const StoredRun& run) {
   const Json all = at(run.summary, "scores");
   if (!all.is_object() || all.empty()) return "";
   std::string text = "<h2>Scores</h2>\n" + scores_table(all);
   const std::string split = all.contains("test") ? "test" : all.begin().key();
+  text += points(split, all[split]);
   draw::HeatMap map = confusion_map(all[split]);
   if (map.rows.empty()) return text;
   map.title = "Confusion matrix, " + split;

@@ -12,7 +12,7 @@ constexpr size_t kCommentColumn = 36;
 std::string commented(size_t indent, const std::string& text, const std::string& comment) {
   const std::string line = fmt::format("{:{}}{}", "", indent, text);
   if (comment.empty()) return line + "\n";
-  return fmt::format("{:<{}} # {}\n", line, kCommentColumn - 1, comment);
+  return fmt::format("{:<{}}  # {}\n", line, kCommentColumn - 2, comment);
 }
 
 std::string meaning(const Setting& setting) {

@@ -9,6 +9,13 @@ std::string class_name(const std::vector<std::string>& names, int64_t index) {
   return i < names.size() ? names[i] : fmt::format("{}", index);
 }
 
+// As many digits as a picture needs. What is no number is drawn nowhere; JSON has only null for it.
+nlohmann::ordered_json rounded(const std::vector<double>& values) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const double value : values) json.push_back(std::stod(fmt::format("{:.6g}", value)));
+  return json;
+}
+
 nlohmann::ordered_json class_json(const ClassScore& score) {
   return {{"precision", score.precision},
           {"recall", score.recall},
@@ -23,6 +30,11 @@ nlohmann::ordered_json to_json(const Scores& scores, const std::vector<std::stri
   json["split"] = scores.split;
   json["n"] = scores.n;
   for (const auto& [name, value] : scores.numbers()) json[name] = value;
+  for (const TargetPoints& points : scores.points) {
+    json["points"].push_back({{"target", points.name},
+                              {"truth", rounded(points.truth)},
+                              {"prediction", rounded(points.prediction)}});
+  }
   if (!scores.classes) return json;
   const ClassificationMetrics& metrics = *scores.classes;
   json["accuracy_error"] = metrics.accuracy_error();

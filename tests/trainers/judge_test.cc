@@ -12,6 +12,7 @@
 #include "nn/module.h"
 #include "nn/registry.h"
 #include "tests/fixtures/fixtures.h"
+#include "trainers/evaluate.h"
 #include "trainers/judge/files.h"
 #include "trainers/judge/report.h"
 
@@ -270,6 +271,30 @@ TEST(Collect, BringsValuesBackToTheirOwnUnits) {
   EXPECT_THAT(outputs.targets, testing::ElementsAre(10, 20, 10, 20, 16, 20));
   EXPECT_THAT(outputs.losses, testing::ElementsAre(2, 0.5, 0.5));
   EXPECT_THAT(outputs.names, testing::ElementsAre("target_1", "target_2"));
+}
+
+// In batches of any size, and in the targets' own units.
+TEST(Evaluate, KeepsPointsOfSomeRows) {
+  constexpr int64_t rows = 1234;
+  const data::SyntheticRegression made = data::synthetic_regression(rows, 1, 0, 1);
+  const HostTensor y = made.dataset->split("train").y;
+  Scaled network;
+  data::Normalization normalization;
+  normalization.target_mean = {3};
+  normalization.target_std = {2};
+  for (const int64_t batch_size : {7, 2000}) {
+    const Scores scores =
+        evaluate(network, *loss_named("mse"), made.dataset, "train", normalization, batch_size);
+    ASSERT_EQ(scores.points.size(), 1u);
+    EXPECT_EQ(scores.points[0].name, "y");
+    ASSERT_EQ(scores.points[0].truth.size(), 500u);
+    for (size_t i = 0; i < 500; ++i) {
+      const float truth = y.as<float>()[i * 1234 / 500];
+      EXPECT_NEAR(scores.points[0].truth[i], truth, 1e-5);
+    }
+  }
+  EXPECT_TRUE(evaluate(network, *loss_named("bce_with_logits"), made.dataset, "train", {}, 32)
+                  .points.empty());
 }
 
 TEST(Collect, JudgesASingleYesOrNoAsTwoClasses) {

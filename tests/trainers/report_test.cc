@@ -96,6 +96,19 @@ TEST_F(ReportTest, LeavesOutWhatARunDoesNotHaveYet) {
   EXPECT_THAT(regression, Not(HasSubstr("Confusion")));
 }
 
+TEST_F(ReportTest, DrawsPredictionsOfRegression) {
+  write("c/config.yaml", "name: c\n");
+  write("c/summary.json", R"({"status": "done", "scores": {"test": {"n": 3, "loss": 0.5,
+    "mae": 1.0, "r2": 0.8, "points": [{"target": "a<b", "truth": [1, 2, null],
+      "prediction": [1.5, 2.5, 3]}]}}})");
+  const std::string page = report_page(read_run(root_ / "c"));
+  EXPECT_THAT(page, HasSubstr("<h2>Predictions</h2>"));
+  EXPECT_THAT(page, HasSubstr("truth: a&lt;b"));
+  EXPECT_THAT(page, HasSubstr("Errors on &#39;test&#39; (mean absolute error 1)"));
+  EXPECT_EQ(count(page, "<figure>"), 2u);
+  EXPECT_EQ(count(page, "<circle"), 4u);  // of the two rows with numbers, in both
+}
+
 TEST_F(ReportTest, ReadsOnlyFoldersOfRuns) {
   EXPECT_THAT([&] { read_run(root_); }, testing::ThrowsMessage<Error>(HasSubstr("no config.yaml")));
   const fs::path run = classification("a", 0.1);

@@ -7,6 +7,7 @@
 #include "core/base/error.h"
 #include "core/eval/eval.h"
 #include "trainers/evaluate.h"
+#include "trainers/value_charts.h"
 
 namespace mica::trainers {
 namespace {
@@ -55,11 +56,7 @@ bool is_yes_or_no(const Outputs& outputs) {
 std::vector<std::string> names_of(const data::Dataset& dataset, int64_t width) {
   const data::DatasetInfo& info = dataset.info();
   const bool classes = info.task == data::Task::kClassification;
-  std::vector<std::string> names = classes ? info.class_names : info.target_names;
-  for (auto i = static_cast<int64_t>(names.size()); i < width; ++i) {
-    names.push_back(width == 1 ? "target" : fmt::format("target_{}", i + 1));
-  }
-  return names;
+  return classes ? info.class_names : target_names(info.target_names, width);
 }
 
 }  // namespace

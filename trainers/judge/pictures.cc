@@ -5,13 +5,16 @@
 #include "trainers/draw/sheet.h"
 #include "trainers/judge/files.h"
 #include "trainers/judge/report.h"
+#include "trainers/value_charts.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr size_t kMostPictures = 100, kMostDots = 5000, kMostTargets = 4;
-constexpr size_t kColumns = 10, kMostReconstructions = 40;
+constexpr size_t kMostPictures = 100;
+constexpr int64_t kMostDots = 5000;
+constexpr size_t kColumns = 10;
+constexpr int64_t kMostReconstructions = 40;
 
 bool are_pictures(const Shape& shape) {
   return shape.size() == 3 && shape[0] > 1 && shape[1] > 1 &&
@@ -95,45 +98,21 @@ void write_calibration(const fs::path& png, const Judgement& judgement) {
   draw::write_png(png, chart);
 }
 
-// Evenly chosen, so that a plot of a million points is no blot and no large file.
-std::vector<size_t> shown_rows(int64_t n) {
-  const auto all = static_cast<size_t>(n), shown = std::min(all, kMostDots);
-  std::vector<size_t> rows;
-  for (size_t i = 0; i < shown; ++i) rows.push_back(i * all / shown);
-  return rows;
-}
-
 void write_values(const fs::path& folder, const Judgement& judgement, const Outputs& outputs) {
-  const bool one = outputs.width == 1;
-  const std::string what = one ? outputs.names[0] : "all targets";
-  draw::Plot truth{.title = fmt::format("Prediction and truth on '{}' (R² {:.4f})", judgement.split,
-                                        judgement.find("r2").value),
-                   .x = {.label = "truth: " + what},
-                   .y = {.label = "prediction"},
-                   .diagonal = true,
-                   .size = {520, 520}};
-  draw::Plot residuals{.title = fmt::format("Errors on '{}' (mean absolute error {:.5g})",
-                                            judgement.split, judgement.find("mae").value),
-                       .x = {.label = "prediction: " + what},
-                       .y = {.label = "prediction - truth"},
-                       .zero_line = true};
   const auto width = static_cast<size_t>(outputs.width);
-  const std::vector<size_t> rows = shown_rows(outputs.n);
-  for (size_t k = 0; k < std::min(width, kMostTargets); ++k) {
-    const std::string name = one ? "" : outputs.names[k];
-    draw::Series wanted{.name = name, .style = draw::Style::kDots}, error = wanted;
-    for (const size_t row : rows) {
-      const size_t i = row * width + k;
-      wanted.x.push_back(outputs.targets[i]);
-      wanted.y.push_back(outputs.values[i]);
-      error.x.push_back(outputs.values[i]);
-      error.y.push_back(static_cast<double>(outputs.values[i]) - outputs.targets[i]);
+  std::vector<TargetPoints> targets;
+  for (size_t k = 0; k < static_cast<size_t>(std::min(outputs.width, kMostTargets)); ++k) {
+    TargetPoints& points = targets.emplace_back(TargetPoints{.name = outputs.names[k]});
+    for (const int64_t row : even_rows(outputs.n, kMostDots)) {
+      const size_t i = static_cast<size_t>(row) * width + k;
+      points.truth.push_back(outputs.targets[i]);
+      points.prediction.push_back(outputs.values[i]);
     }
-    truth.series.push_back(std::move(wanted));
-    residuals.series.push_back(std::move(error));
   }
-  draw::write_png(folder / "predicted.png", truth);
-  draw::write_png(folder / "residuals.png", residuals);
+  const ValueCharts charts = value_charts(judgement.split, targets, judgement.find("r2").value,
+                                          judgement.find("mae").value);
+  draw::write_png(folder / "predicted.png", charts.predicted);
+  draw::write_png(folder / "residuals.png", charts.residuals);
 }
 
 // Numbers as bytes, `low` black and `high` white.
@@ -176,11 +155,9 @@ void write_reconstructions(const fs::path& png, const Outputs& outputs,
 }
 
 void write_all_reconstructions(const fs::path& folder, const Outputs& outputs, bool bytes) {
-  const auto n = static_cast<size_t>(outputs.n);
-  size_t count = std::min(n, kMostReconstructions);
+  auto count = static_cast<size_t>(std::min(outputs.n, kMostReconstructions));
   if (count > kColumns) count -= count % kColumns;
-  std::vector<int64_t> even;
-  for (size_t i = 0; i < count; ++i) even.push_back(static_cast<int64_t>(i * n / count));
+  const std::vector<int64_t> even = even_rows(outputs.n, static_cast<int64_t>(count));
   const std::vector<int64_t> worst = largest_errors(outputs);
   write_reconstructions(folder / "reconstructions.png", outputs, even, bytes,
                         fmt::format("{} of {}", count, grouped(outputs.n)));
