@@ -6,6 +6,7 @@
 #include "core/base/error.h"
 
 namespace mica::trainers {
+namespace fs = std::filesystem;
 namespace {
 
 // Blocks of convolution and pooling while pictures are large enough, up to three.
@@ -50,6 +51,22 @@ const Starter* find_starter(std::string name) {
     if (starter.name == name) return &starter;
   }
   return nullptr;
+}
+
+std::string text_for(const Starter& starter, const fs::path& folder) {
+  std::string text(starter.text);
+  const size_t line = text.find("\n  path: ../");
+  if (line == std::string::npos) return text;
+  const size_t begin = text.find("..", line), length = text.find_first_of(" \n", begin) - begin;
+  const std::string path = text.substr(begin, length);
+  fs::path from = fs::absolute(folder.empty() ? "." : folder).lexically_normal();
+  for (; !fs::exists(from / "configs" / path); from = from.parent_path()) {
+    if (from != from.parent_path()) continue;
+    const size_t end = text.find('\n', line + 1);
+    return text.replace(line, end - line, "\n  # path: FOLDER   # without it, the data is fetched");
+  }
+  const fs::path found = (from / "configs" / path).lexically_normal();
+  return text.replace(begin, length, fs::proximate(found, folder.empty() ? "." : folder).string());
 }
 
 std::string summary_of(const Starter& starter) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,10 @@ struct Starter {
 std::span<const Starter> starters();
 /// The one of that name, where '-' and '_' are the same; null if there is none.
 const Starter* find_starter(std::string name);
+/// Its text for a file in `folder`. A data.path that leads out of configs/ is rewritten to what it
+/// leads to, where `folder` lies in Mica's sources; elsewhere it is left out, so that the data set
+/// is fetched.
+std::string text_for(const Starter& starter, const std::filesystem::path& folder);
 /// The first sentence of the comment at its top.
 std::string summary_of(const Starter& starter);
 

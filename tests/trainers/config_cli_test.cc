@@ -108,6 +108,22 @@ TEST_F(ConfigProgram, ListsAndCopiesStarters) {
   EXPECT_THAT(err(), HasSubstr("no config 'mnist_cn' (did you mean 'mnist_cnn'?)"));
 }
 
+// A copied config trains where it lies.
+TEST_F(ConfigProgram, CopiesFindTheirData) {
+  write("configs/x.yaml", "");
+  write("data/samples/mnist/x", "");
+  EXPECT_EQ(run("config cp mnist-mlp").code, 0) << err();
+  EXPECT_THAT(read_file(root_ / "mnist_mlp.yaml"), HasSubstr("\n  path: data/samples/mnist\n"));
+  write("configs/mine/x.yaml", "");
+  EXPECT_EQ(run("config cp mnist-mlp configs/mine/a.yaml").code, 0) << err();
+  EXPECT_THAT(read_file(root_ / "configs/mine/a.yaml"),
+              HasSubstr("\n  path: ../../data/samples/mnist\n"));
+  fs::remove_all(root_ / "configs");
+  EXPECT_EQ(run("config cp mnist-mlp b.yaml").code, 0) << err();
+  EXPECT_EQ(load_config((root_ / "b.yaml").string()).data.path, "");
+  EXPECT_THAT(run("config cp mnist-mlp -").text, HasSubstr("source: mnist\n  # path: FOLDER"));
+}
+
 TEST(Starters, AllReadAndSayWhatTheyAre) {
   EXPECT_GE(starters().size(), 5u);
   for (const Starter& starter : starters()) {

@@ -81,8 +81,9 @@ int copy_starter(const std::string& name, const std::string& file) {
     for (const Starter& each : starters()) names.emplace_back(each.name);
     fail("no config '{}'{}", name, suggestion(name, names));
   }
+  const fs::path folder = file == "-" ? fs::path() : fs::path(file).parent_path();
   write_new(file.empty() ? fmt::format("{}.yaml", starter->name) : file,
-            std::string(starter->text));
+            text_for(*starter, folder));
   return 0;
 }
 
