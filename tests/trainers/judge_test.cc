@@ -273,6 +273,24 @@ TEST(Collect, BringsValuesBackToTheirOwnUnits) {
   EXPECT_THAT(outputs.names, testing::ElementsAre("target_1", "target_2"));
 }
 
+TEST(Collect, JudgesSeveralYesOrNoWithTheirAccuracy) {
+  Scaled network;
+  const auto dataset =
+      three_rows(data::Task::kRegression, HostTensor::from<float>({1, 1, 0, 1, 0, 0}, {3, 2}));
+  const Outputs outputs = collect(network, *loss_named("bce_with_logits"), dataset, "test", {}, 2);
+  EXPECT_TRUE(outputs.yes_or_no);
+  const Judgement judgement = judge(outputs);  // of scores 2 0, 0 1 and 3 1; a score of 0 is no yes
+  EXPECT_DOUBLE_EQ(judgement.find("accuracy").value, (2.0 / 3 + 1.0 / 3) / 2);
+  EXPECT_EQ(judgement.figures[0].name, "accuracy");
+  ASSERT_EQ(judgement.per_target.size(), 2u);
+  EXPECT_EQ(judgement.per_target[1].figures[0].name, "accuracy");
+  EXPECT_DOUBLE_EQ(judgement.per_target[1].figures[0].value, 1.0 / 3);
+  EXPECT_THAT(describe(judgement, outputs, "m"), HasSubstr("target       accuracy         rmse"));
+  const Judgement numbers = judge(collect(network, *loss_named("mse"), dataset, "test", {}, 2));
+  EXPECT_EQ(numbers.per_target[1].figures[0].name, "rmse");
+  EXPECT_THROW(numbers.find("accuracy"), Error);
+}
+
 // In batches of any size, and in the targets' own units.
 TEST(Evaluate, KeepsPointsOfSomeRows) {
   constexpr int64_t rows = 1234;

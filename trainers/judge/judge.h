@@ -43,7 +43,7 @@ struct ClassReport {
 
 struct TargetReport {
   std::string name;
-  std::vector<Figure> figures = {};  // rmse, mae, median_error, bias, r2
+  std::vector<Figure> figures = {};  // (accuracy,) rmse, mae, median_error, bias, r2
 };
 
 /// Rows whose confidence lies in (low, high].
@@ -59,8 +59,9 @@ struct Judgement {
   int64_t n = 0;
   /// Classes: accuracy, top3, top5, loss, macro_precision, macro_recall, macro_f1,
   /// weighted_precision, weighted_f1, roc_auc, ece, brier. Values: loss, mse, and means over the
-  /// targets of rmse, mae, median_error, bias and r2. Pictures: loss, mse, rmse, mae and r2, the
-  /// share of the variance of all pixels that is reconstructed.
+  /// targets of rmse, mae, median_error, bias and r2; of yes and no, accuracy before all of them.
+  /// Pictures: loss, mse, rmse, mae and r2, the share of the variance of all pixels that is
+  /// reconstructed.
   std::vector<Figure> figures = {};
 
   std::optional<ClassificationMetrics> counts = {};

@@ -49,8 +49,8 @@ void make_two_classes(Outputs& outputs) {
 }
 
 bool is_yes_or_no(const Outputs& outputs) {
-  return outputs.width == 1 && std::all_of(outputs.targets.begin(), outputs.targets.end(),
-                                           [](float t) { return t == 0 || t == 1; });
+  return std::all_of(outputs.targets.begin(), outputs.targets.end(),
+                     [](float t) { return t == 0 || t == 1; });
 }
 
 std::vector<std::string> names_of(const data::Dataset& dataset, int64_t width) {
@@ -108,9 +108,8 @@ Outputs collect(nn::Module& network, const nn::Loss& loss,
   }
   check_finite(outputs);
   const bool yes_or_no = loss.target_kind() == nn::TargetKind::kYesNo;
-  if (yes_or_no && !reconstructs && is_yes_or_no(outputs)) {
-    make_two_classes(outputs);
-  }
+  outputs.yes_or_no = yes_or_no && !reconstructs && is_yes_or_no(outputs);
+  if (outputs.yes_or_no && outputs.width == 1) make_two_classes(outputs);
   outputs.losses = mean.losses();
   outputs.weights = mean.weights();
   if (!outputs.classes) {

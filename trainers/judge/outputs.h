@@ -24,6 +24,7 @@ struct Outputs {
   int64_t n = 0;
   int64_t width = 0;  // classes, or targets
   bool classes = false;
+  bool yes_or_no = false;          // each target is 0 or 1, and its value the probability of 1
   bool together = false;           // the targets of a row are one thing: a picture
   Shape shape;                     // of a row of the targets
   std::vector<std::string> names;  // of the classes or targets
@@ -49,7 +50,8 @@ struct Outputs {
   }
 };
 
-/// Yes/no losses of a single target are judged as two classes, "no" and "yes". Throws Error (data)
+/// Yes/no losses of a single target are judged as two classes, "no" and "yes", those of several as
+/// yes_or_no. Throws Error (data)
 /// if the split is missing, and Error (diverged) naming the first row whose output is no number.
 Outputs collect(nn::Module& network, const nn::Loss& loss,
                 const std::shared_ptr<const data::Dataset>& dataset, const std::string& split,

@@ -29,10 +29,10 @@ size_t widest(const std::vector<std::string>& names, size_t least) {
 // Shares have four places; losses and targets may be of any size.
 std::string value_text(const Figure& figure, double value) {
   if (std::isnan(value)) return "-";
-  const bool share = figure.method == "wilson" || figure.method == "influence" ||
-                     figure.name.ends_with("_precision") || figure.name.ends_with("_recall") ||
-                     figure.name.ends_with("_f1") || figure.name == "r2" || figure.name == "ece" ||
-                     figure.name == "brier";
+  const bool share = figure.method == "wilson" || figure.name == "accuracy" ||
+                     figure.method == "influence" || figure.name.ends_with("_precision") ||
+                     figure.name.ends_with("_recall") || figure.name.ends_with("_f1") ||
+                     figure.name == "r2" || figure.name == "ece" || figure.name == "brier";
   return share ? fmt::format("{:.4f}", value) : fmt::format("{:.5g}", value);
 }
 

@@ -8,9 +8,10 @@
 namespace mica::trainers {
 namespace {
 
-enum { kRmse, kMae, kMedian, kBias, kR2, kPerTarget };
+// The accuracy is that of yes and no; of other numbers it is not shown.
+enum { kAccuracy, kRmse, kMae, kMedian, kBias, kR2, kPerTarget };
 enum { kLoss, kMse, kShared };
-constexpr const char* kNames[] = {"rmse", "mae", "median_error", "bias", "r2"};
+constexpr const char* kNames[] = {"accuracy", "rmse", "mae", "median_error", "bias", "r2"};
 
 // What a resample of the rows gives: loss, mse, the means over the targets, then those of each.
 class ValueMeasure {
@@ -25,6 +26,7 @@ class ValueMeasure {
       for (size_t row = 0; row < n; ++row) {
         const double wanted = outputs.targets[row * width + k];
         target.error.push_back(outputs.values[row * width + k] - wanted);
+        target.right.push_back((outputs.values[row * width + k] > 0.5) == (wanted > 0.5));
         // From the mean, so that little is lost in the sum of squares.
         target.wanted.push_back(wanted - mean);
       }
@@ -55,7 +57,7 @@ class ValueMeasure {
       const std::span<double> own = out.subspan(kShared + kPerTarget * (k + 1), kPerTarget);
       measure(targets_[k], counts, own);
       out[kMse] += own[kRmse] * own[kRmse] / static_cast<double>(targets_.size());
-      for (const size_t figure : {kRmse, kMae, kMedian, kBias}) {
+      for (const size_t figure : {kAccuracy, kRmse, kMae, kMedian, kBias}) {
         means[figure] += own[figure] / static_cast<double>(targets_.size());
       }
       if (std::isnan(own[kR2])) continue;
@@ -68,20 +70,23 @@ class ValueMeasure {
  private:
   struct Target {
     std::vector<double> error, wanted;
+    std::vector<bool> right;
     std::vector<size_t> order;  // of the rows by absolute error
   };
 
   static void measure(const Target& target, Counts counts, std::span<double> out) {
-    double n = 0, squares = 0, absolute = 0, sum = 0, wanted = 0, wanted_squares = 0;
+    double n = 0, right = 0, squares = 0, absolute = 0, sum = 0, wanted = 0, wanted_squares = 0;
     for (size_t row = 0; row < counts.size(); ++row) {
       const double count = counts[row], error = target.error[row], y = target.wanted[row];
       n += count;
+      right += target.right[row] ? count : 0;
       squares += count * error * error;
       absolute += count * std::abs(error);
       sum += count * error;
       wanted += count * y;
       wanted_squares += count * y * y;
     }
+    out[kAccuracy] = right / n;
     out[kRmse] = std::sqrt(squares / n);
     out[kMae] = absolute / n;
     out[kBias] = sum / n;
@@ -121,13 +126,18 @@ Judgement judge_values(const Outputs& outputs) {
     return Figure{name, values[at], intervals[at], "bootstrap"};
   };
   judgement.figures = {figure("loss", kLoss), figure("mse", kMse)};
-  for (size_t i = 0; i < kPerTarget; ++i) {
+  const size_t first = outputs.yes_or_no ? kAccuracy : kRmse;
+  if (outputs.yes_or_no) {
+    judgement.figures.insert(judgement.figures.begin(),
+                             figure("accuracy", kShared + size_t{kAccuracy}));
+  }
+  for (size_t i = kRmse; i < kPerTarget; ++i) {
     judgement.figures.push_back(figure(kNames[i], kShared + i));
   }
   for (int64_t k = 0; k < outputs.width; ++k) {
     const auto target = static_cast<size_t>(k);
     TargetReport report = {outputs.names[target], {}};
-    for (size_t i = 0; i < kPerTarget; ++i) {
+    for (size_t i = first; i < kPerTarget; ++i) {
       report.figures.push_back(figure(kNames[i], kShared + kPerTarget * (target + 1) + i));
     }
     judgement.per_target.push_back(std::move(report));
