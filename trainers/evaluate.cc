@@ -87,14 +87,14 @@ Scores evaluate(nn::Module& network, const nn::Loss& loss,
   data::LoaderOptions options;
   options.batch_size = batch_size;
   options.normalization = normalization;
-  const bool reconstructs = dataset->reconstructs();
   const std::vector<int64_t> rows = even_rows(dataset->rows(split), kMostPoints);
   data::Loader loader(std::move(dataset), split, options);
   LossMean mean(loss);
   while (const std::optional<data::Batch> batch = loader.next()) {
     const Array output = network(batch->x);
     const Array losses = loss.each(output, batch->y);
-    const Array prediction = reconstructs ? loss.meaning(output) : output;
+    // Values are judged as what they mean, probabilities of a yes say; classes by their scores.
+    const Array prediction = scores.values ? loss.meaning(output) : output;
     eval(prediction, losses);
     mean.add(losses.to_vector<float>(), batch->y);
     add_batch(scores, prediction, batch->y, normalization, rows);

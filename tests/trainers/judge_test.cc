@@ -286,6 +286,11 @@ TEST(Collect, JudgesSeveralYesOrNoWithTheirAccuracy) {
   EXPECT_EQ(judgement.per_target[1].figures[0].name, "accuracy");
   EXPECT_DOUBLE_EQ(judgement.per_target[1].figures[0].value, 1.0 / 3);
   EXPECT_THAT(describe(judgement, outputs, "m"), HasSubstr("target       accuracy         rmse"));
+  // The scores of a run are of the same probabilities.
+  double squares = 0;
+  for (size_t i = 0; i < 6; ++i) squares += std::pow(outputs.values[i] - outputs.targets[i], 2);
+  const Scores scores = evaluate(network, *loss_named("bce_with_logits"), dataset, "test", {}, 2);
+  EXPECT_NEAR(scores.find("mse"), squares / 6, 1e-6);
   const Judgement numbers = judge(collect(network, *loss_named("mse"), dataset, "test", {}, 2));
   EXPECT_EQ(numbers.per_target[1].figures[0].name, "rmse");
   EXPECT_THROW(numbers.find("accuracy"), Error);
