@@ -42,18 +42,9 @@ class ConfigProgram : public FolderTest {
     result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
     return result;
   }
-  std::string err() {
-    std::stringstream text;
-    text << std::ifstream(root_ / "stderr").rdbuf();
-    return text.str();
-  }
+  std::string err() { return read_file(root_ / "stderr"); }
   void write_points() {
-    std::ofstream csv(root_ / "points.csv");
-    csv << "a,b,kind\n";
-    for (int i = 0; i < 60; ++i) {
-      const int a = i * 37 % 101, b = i * 53 % 97;
-      csv << fmt::format("{},{},{}\n", a, b, a > b ? "more" : "less");
-    }
+    write("points.csv", points_csv());
     std::ofstream(root_ / "points.yaml")
         << "data: {source: csv, path: points.csv, target: kind, batch_size: 16}\n"
            "model: [linear: 16, relu, linear: 2]\n"

@@ -19,6 +19,16 @@ inline std::string read_file(const std::filesystem::path& path) {
   return text.str();
 }
 
+/// 60 points (a, b), each of the kind "more" or "less" as a > b or not.
+inline std::string points_csv() {
+  std::string text = "a,b,kind\n";
+  for (int i = 0; i < 60; ++i) {
+    const int a = i * 37 % 101, b = i * 53 % 97;
+    text += std::to_string(a) + "," + std::to_string(b) + (a > b ? ",more\n" : ",less\n");
+  }
+  return text;
+}
+
 class FolderTest : public testing::Test {
  protected:
   std::string path(const std::string& name) const { return (root_ / name).string(); }

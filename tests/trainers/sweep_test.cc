@@ -89,12 +89,7 @@ TEST(Sweep, RanksByTheMetric) {
 class SweepProgram : public FolderTest {
  protected:
   SweepProgram() {
-    std::ofstream csv(root_ / "points.csv");
-    csv << "a,b,kind\n";
-    for (int i = 0; i < 60; ++i) {
-      const int a = i * 37 % 101, b = i * 53 % 97;
-      csv << fmt::format("{},{},{}\n", a, b, a > b ? "more" : "less");
-    }
+    write("points.csv", points_csv());
     std::ofstream(root_ / "points.yaml")
         << "data: {source: csv, path: points.csv, target: kind, split: \"test=0.2,val=0.2\",\n"
            "       batch_size: 16, normalize: feature}\n"
@@ -109,11 +104,7 @@ class SweepProgram : public FolderTest {
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
-  std::string text(const std::string& name) {
-    std::stringstream content;
-    content << std::ifstream(root_ / name).rdbuf();
-    return content.str();
-  }
+  std::string text(const std::string& name) { return read_file(root_ / name); }
 };
 
 TEST_F(SweepProgram, RunsRanksAndGoesOn) {
