@@ -54,6 +54,21 @@ class ConfigProgram : public FolderTest {
   }
 };
 
+// A raw source is prepared for as long as the verb needs it.
+TEST_F(ConfigProgram, VerbsThatOnlyLookPrepareForThemselves) {
+  write_points();
+  const fs::path temporary = root_ / "tmp";
+  fs::create_directory(temporary);
+  for (const char* verb : {"lr-find points.yaml --steps 20", "summary points.yaml",
+                           "bench points.yaml --steps 3", "validate points.yaml"}) {
+    const Result result =
+        shell(fmt::format("cd '{}' && TMPDIR='{}' '{}' {} 2>stderr", root_.string(),
+                          temporary.string(), MICA_PROGRAM, verb));
+    EXPECT_EQ(result.code, 0) << verb << "\n" << err();
+    EXPECT_TRUE(fs::is_empty(temporary)) << verb;
+  }
+}
+
 TEST_F(ConfigProgram, ValidatesByOneStep) {
   write_points();
   const Result result = run("validate points.yaml --json");

@@ -1,8 +1,6 @@
 // mica bench: how fast a config trains on this machine, and where the time goes.
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -14,12 +12,12 @@
 #include "core/runtime/parallel.h"
 #include "trainers/attribution.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/profile.h"
 #include "trainers/setup.h"
 #include "trainers/step.h"
 
 namespace mica::trainers {
-namespace fs = std::filesystem;
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -99,21 +97,9 @@ class MadeUpBatches final : public Batches {
   data::Batch batch_;
 };
 
-// A file that goes with this object.
-struct TemporaryFile {
-  fs::path path;
-  TemporaryFile() = default;
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-  ~TemporaryFile() {
-    std::error_code ignored;
-    if (!path.empty()) fs::remove(path, ignored);
-  }
-};
-
 // What is measured: a network, its step, and its data.
 struct Bench {
-  TemporaryFile cache;  // what a source of the config was prepared into
+  PreparedFile prepared;
   RunConfig config;
   Setup setup;
   std::unique_ptr<Batches> batches;
@@ -145,8 +131,7 @@ void set_up(const BenchOptions& options, Bench& bench) {
   Shape example;
   const bool classes = bench.config.loss->target_kind() == nn::TargetKind::kLabels;
   if (options.input.empty()) {
-    bench.cache.path = fs::temp_directory_path() / fmt::format("mica-{}-bench.h5", getpid());
-    bench.setup = make_setup(bench.config, bench.cache.path);
+    bench.setup = make_setup(bench.config, bench.prepared.path);
     example = bench.setup.data.dataset->sample_shape();
     bench.batches = std::make_unique<LoadedBatches>(bench.config, bench.setup);
   } else {

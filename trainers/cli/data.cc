@@ -1,17 +1,14 @@
 // mica data: looking at what a run is trained on.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "core/base/error.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/draw/sheet.h"
 #include "trainers/setup.h"
 
 namespace mica::trainers {
-namespace fs = std::filesystem;
 namespace {
 
 struct PreviewOptions {
@@ -73,16 +70,6 @@ std::string steps_text(const RunConfig& config) {
   return text;
 }
 
-OpenedData open_once(const RunConfig& config) {
-  const fs::path cache = fs::temp_directory_path() / fmt::format("mica-{}-preview.h5", getpid());
-  OpenedData data = open_data(config, cache);
-  if (fs::exists(cache)) {
-    data.dataset->split("train");
-    fs::remove(cache);
-  }
-  return data;
-}
-
 // A row of the sheet is an example as it is stored, and then as the first epochs see it.
 int preview(const PreviewOptions& options) {
   const RunConfig config = load_config(options.config, options.common.set);
@@ -92,7 +79,8 @@ int preview(const PreviewOptions& options) {
         "'data.augment=[pad_crop: 4, flip]'",
         options.config);
   }
-  const OpenedData data = open_once(config);
+  const PreparedFile prepared;
+  const OpenedData data = open_data(config, prepared.path);
   const data::Dataset& dataset = *data.dataset;
   check_augment(config, dataset);
   if (dataset.sample_shape().size() != 3) {

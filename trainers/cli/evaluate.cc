@@ -1,10 +1,9 @@
 // mica evaluate: how good a run or a checkpoint is, printed and as a folder of files.
-#include <unistd.h>
-
 #include <filesystem>
 
 #include "core/base/error.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/judge/files.h"
 #include "trainers/judge/report.h"
 #include "trainers/setup.h"
@@ -22,20 +21,6 @@ struct EvaluateOptions {
   bool json = false;
   bool no_files = false;
   CommonOptions common;
-};
-
-// A file for data that a raw source is prepared into, gone afterwards.
-class TemporaryFile {
- public:
-  TemporaryFile() : path_(fs::temp_directory_path() / fmt::format("mica-{}-data.h5", getpid())) {}
-  ~TemporaryFile() {
-    std::error_code error;
-    fs::remove(path_, error);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 // "accuracy=0.97" of --min, or of --max.
@@ -117,8 +102,8 @@ int evaluate_run(const EvaluateOptions& options) {
   for (const std::string& text : options.minimum) checks.push_back(parse_check(text, true));
   for (const std::string& text : options.maximum) checks.push_back(parse_check(text, false));
   const TrainedModel model = open_trained(options.target, options.common.set);
-  const TemporaryFile temporary;
-  const OpenedData data = data_of(model, options, temporary.path());
+  const PreparedFile prepared;
+  const OpenedData data = data_of(model, options, prepared.path);
   const Outputs outputs = collect(*model.network, *model.config.loss, data.dataset, options.split,
                                   model.checkpoint.normalization, model.config.data.batch_size);
   const Judgement judgement = judge(outputs);

@@ -1,17 +1,14 @@
 // mica import: weights of other programs as a checkpoint.
-#include <unistd.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "trainers/checkpoint.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/setup.h"
 #include "trainers/weights.h"
 
 namespace mica::trainers {
-namespace fs = std::filesystem;
 namespace {
 
 struct ImportOptions {
@@ -19,20 +16,6 @@ struct ImportOptions {
   std::vector<int64_t> input;
   bool json = false;
   CommonOptions common;
-};
-
-// What a raw source is prepared into, gone afterwards.
-class TemporaryFile {
- public:
-  TemporaryFile() : path_(fs::temp_directory_path() / fmt::format("mica-{}-import.h5", getpid())) {}
-  ~TemporaryFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 // With the data, the checkpoint has its normalisation and names; with --input, neither.
@@ -47,8 +30,8 @@ Checkpoint describe(const ImportOptions& options, const RunConfig& config,
     network = build_network(config, checkpoint.example_shape, {});
     return checkpoint;
   }
-  const TemporaryFile cache;
-  const Setup setup = make_setup(config, cache.path());
+  const PreparedFile prepared;
+  const Setup setup = make_setup(config, prepared.path);
   const data::Dataset& dataset = *setup.data.dataset;
   checkpoint.example_shape = dataset.sample_shape();
   checkpoint.normalization = setup.normalization;

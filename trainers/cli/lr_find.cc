@@ -1,16 +1,13 @@
 // mica lr-find: a learning rate to begin with.
-#include <unistd.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/draw/chart.h"
 #include "trainers/learning_rates.h"
 
 namespace mica::trainers {
-namespace fs = std::filesystem;
 namespace {
 
 struct FindOptions {
@@ -39,10 +36,8 @@ void draw(const RateSweep& sweep, const std::string& path) {
 int find(const FindOptions& options) {
   options.common.apply();
   const RunConfig config = load_config(options.config, options.common.set);
-  const fs::path cache = fs::temp_directory_path() / fmt::format("mica-{}-lr-find.h5", getpid());
-  Setup setup = make_setup(config, cache);
-  std::error_code ignored;
-  fs::remove(cache, ignored);
+  const PreparedFile prepared;
+  Setup setup = make_setup(config, prepared.path);
   const RateSweep sweep = try_learning_rates(config, setup, options.sweep);
   if (!options.plot.empty()) draw(sweep, options.plot);
   if (options.json) {

@@ -1,15 +1,12 @@
 // mica summary: the layers of a config's model, what goes through them and what they cost.
-#include <unistd.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/base/error.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/setup.h"
 
 namespace mica::trainers {
-namespace fs = std::filesystem;
 namespace {
 
 struct SummaryOptions {
@@ -30,10 +27,8 @@ struct Line {
 // The shape of an example and of its output, from --input or from the data.
 std::pair<Shape, Shape> example_of(const RunConfig& config, const SummaryOptions& options) {
   if (!options.input.empty()) return {Shape(options.input.begin(), options.input.end()), {}};
-  const fs::path cache = fs::temp_directory_path() / fmt::format("mica-{}-summary.h5", getpid());
-  const OpenedData data = open_data(config, cache);
-  std::error_code error;
-  fs::remove(cache, error);
+  const PreparedFile prepared;
+  const OpenedData data = open_data(config, prepared.path);
   return {data.dataset->sample_shape(), wanted_output(*data.dataset)};
 }
 

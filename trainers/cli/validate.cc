@@ -1,16 +1,13 @@
 // mica validate: would this config train? In about a second, without writing anything.
-#include <unistd.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/base/error.h"
 #include "trainers/cli/cli.h"
+#include "trainers/cli/prepared_file.h"
 #include "trainers/validate.h"
 
 namespace mica::trainers {
-namespace fs = std::filesystem;
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -85,21 +82,10 @@ Json step_json(const Validation& found) {
   return json;
 }
 
-// The data set that a raw source is prepared into, gone afterwards.
-class Cache {
- public:
-  Cache() : path(fs::temp_directory_path() / fmt::format("mica-{}-validate.h5", getpid())) {}
-  ~Cache() {
-    std::error_code ignored;
-    fs::remove(path, ignored);
-  }
-  const fs::path path;
-};
-
 Json check(const ValidateOptions& options) {
   const RunConfig config = load_config(options.config, options.common.set);
-  const Cache cache;
-  Setup setup = make_setup(config, cache.path);
+  const PreparedFile prepared;
+  Setup setup = make_setup(config, prepared.path);
   const data::Dataset& dataset = *setup.data.dataset;
   const std::vector<BuiltLayer> layers =
       build_layers(config.model, dataset.sample_shape(), wanted_output(dataset), config.seed);
