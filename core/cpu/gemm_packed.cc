@@ -30,18 +30,22 @@ enum class Way { kLibrary, kTiles, kShared };
 // Where a library's tiles are as fast, they are taken: it reads operands in place where that pays.
 Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>& a,
            const MatrixView<float>& b) {
-  // Packing takes as long as a few hundred multiplications, and memory.
   constexpr int64_t kThin = 32, kLarge = 512, kMostShared = int64_t{32} << 20;
-  if (std::min({rows, columns, inner}) >= kLarge && (rows + columns) * inner <= kMostShared &&
-      2.0 * double(rows) * double(columns) * double(inner) >= 2e9) {
-    return Way::kShared;
-  }
+  const double flops = 2.0 * double(rows) * double(columns) * double(inner);
+  // Packing takes as long as a few hundred multiplications, and memory.
+  const bool shares = std::min({rows, columns, inner}) >= kLarge && flops >= 2e9;
+  if (shares && (rows + columns) * inner <= kMostShared) return Way::kShared;
   if (rows == 1 || columns == 1) return Way::kLibrary;
-  // Long columns, and those a multiple of 2 KiB apart, which evict each other, cost the library
-  // more than they cost to be packed.
-  const bool slow = b.transposed && (b.line % 512 == 0 || inner >= kLarge);
-  const bool thin = rows <= kFewRows || inner <= kThin;
-  return thin || slow || (a.transposed && b.transposed) ? Way::kTiles : Way::kLibrary;
+  if (rows <= kFewRows || inner <= kThin) return Way::kTiles;
+  if (b.transposed) {
+    // Long columns, and those a multiple of 2 KiB apart, which evict each other, cost the library
+    // more than they cost to be packed, which pays as well where few tiles share them.
+    const bool slow = b.line % 512 == 0 || inner >= kLarge || rows <= kLarge;
+    return slow || a.transposed ? Way::kTiles : Way::kLibrary;
+  }
+  // Long lines of b are read in place; the library copies them.
+  const bool wide = columns > kLarge && inner >= 384 && flops >= 1e8 && flops < 2e9;
+  return wide && !a.transposed ? Way::kTiles : Way::kLibrary;
 }
 
 // What is packed for a tile serves the tile alone: tiles are as large as L2 and an even division

@@ -3,9 +3,10 @@
 // the inner axis runs. Lines of b come as vectors, elements of a as broadcasts, which AVX-512 loads
 // at twice the rate of its multiply-adds.
 //
-// The inner axis is cut into pieces of up to 512. A piece of b is packed into strips of 32 columns,
-// which stream from L2 while 14 rows of a lie in L1. Where few rows follow, b is read in place, and
-// so are rows of a unless they would share their cache sets.
+// The inner axis is cut into pieces of up to 512. Strips of 32 columns of b stream from L2 while 14
+// rows of a lie in L1; a strip of a transposed b is packed, others are read in place, and so are
+// rows of a unless they would share their cache sets. While a block is multiplied, the lines of c
+// that it ends in and the rows of a that follow are fetched.
 #include "core/cpu/gemm_packed.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -35,25 +36,33 @@ using Vector = hn::Vec<Wide>;
 constexpr int kHeight = 14;              // rows of c in registers
 constexpr int64_t kStrip = 32;           // columns of c in registers
 constexpr int64_t kDepth = 512;          // of the inner axis, at a time
-constexpr int64_t kFewRows = 48;         // for which packing b costs more than it saves
-constexpr int64_t kAhead = 8;            // how many lines ahead are fetched
+constexpr int64_t kNear = 8;             // how many lines ahead of use L2 is asked for one
+constexpr int64_t kFar = 48;             // the same for what is further away
 constexpr int64_t kPanel = kDepth * 16;  // floats of packed rows of a, either way
 static_assert(kPanel >= kHeight * (kDepth + 16));
 
 // The odd end keeps neighbours from sharing cache sets.
 constexpr int64_t strip_size(int64_t depth) { return depth * kStrip + 16; }
 
+// Lines of the cache that a later block reads, which come to L2 while this one is multiplied: one
+// at each step of the inner axis, 16 of them `step` floats apart, and `jump` floats to the next 16.
+struct Fetch {
+  const float* from;
+  int64_t step, jump;
+};
+
 // A block of c: element (i, k) of a lies at a[i * a_row + k * a_step], line k of b at b + k *
-// b_step.
+// b_step. Lines of b are fetched into L1 b_ahead floats before they are read.
 struct Block {
   int64_t columns, depth;
   const float* a;
   int64_t a_row, a_step;
   const float* b;
-  int64_t b_step;
+  int64_t b_step, b_ahead;
   float* c;
   int64_t c_line;
   bool accumulate;
+  Fetch fetch;
 };
 
 template <int kVectors>
@@ -82,14 +91,24 @@ void multiply_block(const Block& block) {
 #pragma GCC unroll 2
     for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
   }
+  // What c's lines wait for is over by the time that the sums are.
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    const float* to = block.c + i * block.c_line;
+    for (int j = 0; j < kVectors; ++j) __builtin_prefetch(to + j * 16, 1);
+    __builtin_prefetch(to + block.columns - 1, 1);
+  }
   const float* a = block.a;
   const float* b = block.b;
+  const float* fetch = block.fetch.from;
   for (int64_t k = 0; k < block.depth; ++k, a += block.a_step, b += block.b_step) {
+    __builtin_prefetch(fetch, 0, 2);
+    fetch += k % 16 == 15 ? block.fetch.jump : block.fetch.step;
     Vector line[kVectors];
 #pragma GCC unroll 2
     for (int j = 0; j < kVectors; ++j) {
       line[j] = hn::LoadU(d, b + j * 16);
-      hwy::Prefetch(b + kAhead * block.b_step + j * 16);
+      __builtin_prefetch(b + block.b_ahead + j * 16);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
@@ -113,6 +132,10 @@ BlockKernel block_kernel(int64_t rows) {
   }
   (std::make_integer_sequence<int, kHeight>());
   return kTable[static_cast<size_t>(rows - 1)];
+}
+
+void multiply_rows(int64_t rows, const Block& block) {
+  (block.columns > 16 ? block_kernel<2>(rows) : block_kernel<1>(rows))(block);
 }
 
 // Copies elements, up to 15 more than `count` into `to`.
@@ -209,7 +232,7 @@ void pack_b(const MatrixView<float>& b, int64_t columns, int64_t depth, float* t
   const float* from = b.data;
   for (int64_t k = 0; k < depth; ++k, from += b.line) {
     // Lines lie far apart, on different pages: no prefetcher of the machine sees the next one.
-    const float* next = from + (k + kAhead < depth ? kAhead * b.line : 0);
+    const float* next = from + (k + kNear < depth ? kNear * b.line : 0);
     float* strip = to + k * kStrip;
     for (int64_t j = 0; j < whole; j += kStrip, strip += size) {
       hwy::Prefetch(next + j);
@@ -240,7 +263,7 @@ void copy_rows(const MatrixView<float>& a, int64_t rows, int64_t depth, int64_t 
   const auto mask = hn::FirstN(d, static_cast<size_t>(rows));
   const float* from = a.data;
   for (int64_t k = 0; k < depth; ++k, from += a.line) {
-    hwy::Prefetch(from + (k + kAhead < depth ? kAhead * a.line : 0));
+    hwy::Prefetch(from + (k + kNear < depth ? kNear * a.line : 0));
     hn::Store(hn::MaskedLoad(mask, d, from), d, to + k * 16);
   }
 }
@@ -253,18 +276,14 @@ Panel panel_of(const MatrixView<float>& a, int64_t rows, int64_t depth, float* s
   return a.transposed ? Panel{scratch, 1, 16} : Panel{scratch, kRow, 1};
 }
 
-// Fetches a part of the rows of a into L2: part `part` of `parts`. Inlined by force: GCC drops
-// calls of functions that do nothing else.
-HWY_INLINE void fetch_panel(const MatrixView<float>& a, int64_t rows, int64_t depth, int64_t part,
-                            int64_t parts) {
-  const int64_t across = a.transposed ? 1 : (depth + 15) / 16;
-  const int64_t lines = a.transposed ? depth : rows * across;
+Fetch fetch_rows(const MatrixView<float>& a, int64_t rows) {
   // Rows of a transposed panel are part of a line of the cache, whose start the one before it read.
-  const float* from = a.data + (a.transposed ? rows - 1 : 0);
-  for (int64_t i = part * lines / parts; i < (part + 1) * lines / parts; ++i) {
-    __builtin_prefetch(from + i / across * a.line + i % across * 16, 0, 2);
-  }
+  if (a.transposed) return {a.data + rows - 1, a.line, a.line};
+  return {a.data, a.line, 16 - 15 * a.line};
 }
+
+// One line that is there anyway.
+Fetch fetch_nothing(const float* line) { return {line, 0, 0}; }
 
 void store_transposed(const float* from, int64_t line, int64_t rows, int64_t columns, float* to,
                       int64_t to_line) {
@@ -305,9 +324,8 @@ size_t scratch_floats(int64_t columns, int64_t inner) {
 // One piece of the inner axis.
 void multiply_piece(const PackedProduct& p, int64_t k, int64_t depth, float* scratch) {
   float* packed = scratch + kPanel;
-  const bool in_place = p.rows <= kFewRows && !p.b.transposed;
   // In place, whole strips only: the last one is packed.
-  const int64_t placed = in_place ? p.columns / kStrip * kStrip : 0;
+  const int64_t placed = p.b.transposed ? 0 : p.columns / kStrip * kStrip;
   pack_b(p.b.at(k, placed), p.columns - placed, depth, packed);
   const Parts blocks(p.rows, kHeight);
   const int64_t strips = ceil_div(p.columns, kStrip);
@@ -315,21 +333,23 @@ void multiply_piece(const PackedProduct& p, int64_t k, int64_t depth, float* scr
     const int64_t row = blocks.begin(i), rows = blocks.size(i);
     const Panel panel = panel_of(p.a.at(row, k), rows, depth, scratch);
     for (int64_t j = 0; j < strips; ++j) {
-      if (i + 1 < blocks.count) {
-        fetch_panel(p.a.at(row + rows, k), blocks.size(i + 1), depth, j, strips);
-      }
       const int64_t column = j * kStrip, columns = std::min(kStrip, p.columns - column);
-      Block block = {columns,    depth,   panel.data, panel.row,
-                     panel.step, nullptr, 0,          p.c + row * p.c_line + column,
-                     p.c_line,   k > 0};
-      if (column < placed) {
-        block.b = p.b.at(k, column).data;
-        block.b_step = p.b.line;
-      } else {
-        block.b = packed + (column - placed) / kStrip * strip_size(depth);
-        block.b_step = strip_width(columns);
-      }
-      (columns > 16 ? block_kernel<2>(rows) : block_kernel<1>(rows))(block);
+      const bool fetches = j == 0 && i + 1 < blocks.count;
+      const float* strip = packed + (column - placed) / kStrip * strip_size(depth);
+      const int64_t b_step = column < placed ? p.b.line : strip_width(columns);
+      multiply_rows(rows, {.columns = columns,
+                           .depth = depth,
+                           .a = panel.data,
+                           .a_row = panel.row,
+                           .a_step = panel.step,
+                           .b = column < placed ? p.b.at(k, column).data : strip,
+                           .b_step = b_step,
+                           .b_ahead = kNear * b_step,
+                           .c = p.c + row * p.c_line + column,
+                           .c_line = p.c_line,
+                           .accumulate = k > 0,
+                           .fetch = fetches ? fetch_rows(p.a.at(row + rows, k), blocks.size(i + 1))
+                                            : fetch_nothing(panel.data)});
     }
   }
 }
@@ -382,29 +402,26 @@ void pack_shared_b(const PackedProduct& p, int64_t piece, int64_t strip, float* 
 void multiply_shared(const PackedProduct& p, const PackedRange& range, const float* shared) {
   const Shared s(p);
   for (int64_t piece = 0; piece < s.pieces.count; ++piece) {
-    const int64_t depth = s.pieces.size(piece);
     for (int64_t i = range.first_block; i < range.end_block; ++i) {
-      const int64_t rows = s.blocks.size(i);
       const float* a = shared + s.a_at(piece, i);
+      const MatrixView<float> next = {a + s.panel, p.a.transposed ? 16 : s.row, p.a.transposed};
       for (int64_t j = range.first_strip; j < range.end_strip; ++j) {
-        // The next rows come to L2 while these are multiplied.
-        const int64_t count = range.end_strip - range.first_strip, part = j - range.first_strip;
-        const int64_t lines = i + 1 < range.end_block ? s.panel / 16 : 0;
-        for (int64_t n = part * lines / count; n < (part + 1) * lines / count; ++n) {
-          __builtin_prefetch(a + s.panel + n * 16, 0, 2);
-        }
         const int64_t columns = std::min(kStrip, p.columns - j * kStrip);
-        const Block block = {columns,
-                             depth,
-                             a,
-                             p.a.transposed ? 1 : s.row,
-                             p.a.transposed ? 16 : 1,
-                             shared + s.b_at(piece, j),
-                             strip_width(columns),
-                             p.c + s.blocks.begin(i) * p.c_line + j * kStrip,
-                             p.c_line,
-                             piece > 0};
-        (columns > 16 ? block_kernel<2>(rows) : block_kernel<1>(rows))(block);
+        // The tile's strips of b come from afar when they are read for the first time.
+        const int64_t ahead = i == range.first_block ? kFar : kNear;
+        multiply_rows(s.blocks.size(i),
+                      {.columns = columns,
+                       .depth = s.pieces.size(piece),
+                       .a = a,
+                       .a_row = p.a.transposed ? 1 : s.row,
+                       .a_step = p.a.transposed ? 16 : 1,
+                       .b = shared + s.b_at(piece, j),
+                       .b_step = strip_width(columns),
+                       .b_ahead = ahead * strip_width(columns),
+                       .c = p.c + s.blocks.begin(i) * p.c_line + j * kStrip,
+                       .c_line = p.c_line,
+                       .accumulate = piece > 0,
+                       .fetch = i + 1 < range.end_block ? fetch_rows(next, 1) : fetch_nothing(a)});
       }
     }
   }
