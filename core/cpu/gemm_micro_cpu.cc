@@ -23,6 +23,9 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Wide = hn::FixedTag<float, 16>;
 using Half = hn::FixedTag<float, 8>;
 
+constexpr int64_t kNear = 8;    // how many lines of b ahead of use L2 is asked for one
+constexpr int64_t kLong = 128;  // an inner axis in whose time lines of c arrive
+
 // How the columns beyond whole vectors of 16 are held.
 enum Tail { kNone, kHalf, kMasked };
 
@@ -47,6 +50,12 @@ HWY_INLINE void multiply_block(const MicroProduct& p, int64_t row, int64_t colum
           p.accumulate ? hn::MaskedLoad(mask, dt, c + i * p.c_line + kFull * 16) : hn::Zero(dt);
     }
   }
+  if (!p.accumulate && p.inner >= kLong) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i) {
+      for (int j = 0; j < kFull; ++j) __builtin_prefetch(c + i * p.c_line + j * 16, 1);
+    }
+  }
   const float* a = p.a + row * p.a_row_step;
   const float* b = p.b + column;
   const int64_t step = p.a_row_step;
@@ -54,7 +63,10 @@ HWY_INLINE void multiply_block(const MicroProduct& p, int64_t row, int64_t colum
     hn::Vec<Wide> line[kFull + 1];
     TailVector last;
 #pragma GCC unroll 8
-    for (int j = 0; j < kFull; ++j) line[j] = hn::LoadU(d, b + j * 16);
+    for (int j = 0; j < kFull; ++j) {
+      line[j] = hn::LoadU(d, b + j * 16);
+      if constexpr (kTail == kNone) __builtin_prefetch(b + kNear * p.b_line + j * 16);
+    }
     if constexpr (kTail != kNone) last = hn::MaskedLoad(mask, dt, b + kFull * 16);
 #pragma GCC unroll 32
     for (int i = 0; i < kRows; ++i) {
