@@ -137,7 +137,5 @@ class Augmenter {
 
 /// Replaces every row by itself mixed with its partner's. x: float32 (n, ...).
 void mix_rows(HostTensor& x, std::span<const int64_t> partners, const Mix& mix);
-/// Row number i of the result is row rows[i].
-HostTensor take_rows(const HostTensor& tensor, std::span<const int64_t> rows);
 
 }  // namespace mica::data

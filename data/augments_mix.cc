@@ -1,7 +1,6 @@
 // Changes that make one example of two.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "core/runtime/parallel.h"
 #include "data/augments.h"
@@ -61,16 +60,6 @@ void mix_rows(HostTensor& x, std::span<const int64_t> partners, const Mix& mix) 
                    }
                  }
                });
-}
-
-HostTensor take_rows(const HostTensor& tensor, std::span<const int64_t> rows) {
-  HostTensor result = tensor;
-  const size_t bytes = tensor.row_bytes();
-  for (size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(result.bytes.data() + i * bytes,
-                tensor.bytes.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
-  }
-  return result;
 }
 
 }  // namespace mica::data

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 
 #include "core/base/error.h"
 #include "data/sampler.h"
+#include "data/split.h"
 #include "data/statistics.h"
 
 namespace mica::data {
@@ -13,27 +13,6 @@ namespace {
 
 constexpr uint64_t kFoldStream = 0x666f6c6473;
 constexpr int64_t kMaxFolds = 1000;
-
-// The rows of both tensors, one after the other.
-HostTensor join(const HostTensor& a, const HostTensor* b) {
-  HostTensor joined = a;
-  if (!b) return joined;
-  joined.shape[0] += b->shape[0];
-  joined.bytes.insert(joined.bytes.end(), b->bytes.begin(), b->bytes.end());
-  return joined;
-}
-
-HostTensor rows_of(const HostTensor& tensor, const std::vector<int64_t>& rows) {
-  Shape shape = tensor.shape;
-  shape[0] = static_cast<int64_t>(rows.size());
-  HostTensor taken(tensor.dtype, shape);
-  const size_t bytes = tensor.row_bytes();
-  for (size_t i = 0; i < rows.size(); ++i) {
-    std::memcpy(taken.bytes.data() + i * bytes,
-                tensor.bytes.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
-  }
-  return taken;
-}
 
 // The part of each row, from 0: rows in random order, those of one class one after another, are
 // dealt out in turn.
@@ -68,9 +47,8 @@ Fold parse_fold(const std::string& text) {
 }
 
 std::shared_ptr<const Dataset> fold(const Dataset& dataset, const Fold& which, uint64_t seed) {
-  const Split& train = dataset.split("train");
-  const Split* val = dataset.has("val") ? &dataset.split("val") : nullptr;
-  const Split all{join(train.x, val ? &val->x : nullptr), join(train.y, val ? &val->y : nullptr)};
+  Split all = dataset.split("train");
+  if (dataset.has("val")) append(all, dataset.split("val"));
   if (all.rows() < which.count) {
     fail(ErrorKind::kData, "{} examples are too few for {} folds", all.rows(), which.count);
   }
@@ -81,8 +59,8 @@ std::shared_ptr<const Dataset> fold(const Dataset& dataset, const Fold& which, u
     (part[row] == which.index - 1 ? inside : outside).push_back(static_cast<int64_t>(row));
   }
   std::map<std::string, Split> splits;
-  splits["train"] = {rows_of(all.x, outside), rows_of(all.y, outside)};
-  splits["val"] = {rows_of(all.x, inside), rows_of(all.y, inside)};
+  splits["train"] = gather(all, outside);
+  splits["val"] = gather(all, inside);
   if (dataset.has("test")) splits["test"] = dataset.split("test");
   DatasetInfo info = dataset.info();
   info.split_method += fmt::format("; fold {}/{} by seed {}", which.index, which.count, seed);

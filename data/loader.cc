@@ -9,6 +9,7 @@
 #include "core/base/error.h"
 #include "core/runtime/parallel.h"
 #include "data/epoch_order.h"
+#include "data/split.h"
 
 namespace mica::data {
 namespace {
@@ -231,7 +232,7 @@ void Loader::State::mix(int64_t number, HostBatch& batch) const {
   const std::vector<int64_t> partners = augmenter.partners(batch.x.rows(), epoch, number);
   mix_rows(batch.x, partners, mix);
   if (!y) return;
-  batch.second_y = take_rows(batch.y, partners);
+  batch.second_y = gather(batch.y, partners);
   batch.weight = mix.weight;
   if (mix.weight >= 0.5) return;
   std::swap(batch.y, *batch.second_y);

@@ -49,18 +49,6 @@ Rows ordered_by(const std::vector<uint64_t>& keys) {
   return order;
 }
 
-HostTensor gather(const HostTensor& tensor, const Rows& rows) {
-  Shape shape = tensor.shape;
-  shape[0] = static_cast<int64_t>(rows.size());
-  HostTensor result(tensor.dtype, shape);
-  const size_t bytes = tensor.row_bytes();
-  for (size_t i = 0; i < rows.size() && bytes > 0; ++i) {
-    std::memcpy(result.bytes.data() + i * bytes,
-                tensor.bytes.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
-  }
-  return result;
-}
-
 /// Marks the share of `order` that is drawn: of every class its share if there are labels, in such
 /// a way that the shares of all classes together are the share of the whole, rounded.
 std::vector<bool> draw(const Rows& order, double share, const std::optional<HostTensor>& labels) {
@@ -102,8 +90,7 @@ std::vector<double> row_draws(const Split& split, std::vector<uint64_t> hashes, 
 Split merge(std::map<std::string, Split> splits) {
   Split all = std::move(splits.begin()->second);
   for (auto next = std::next(splits.begin()); next != splits.end(); ++next) {
-    append(all.x, next->second.x);
-    append(all.y, next->second.y);
+    append(all, next->second);
   }
   return all;
 }
@@ -189,8 +176,25 @@ SplitRequest::Method method_named(std::string_view name) {
 
 }  // namespace
 
+HostTensor gather(const HostTensor& tensor, const std::vector<int64_t>& rows) {
+  Shape shape = tensor.shape;
+  shape[0] = static_cast<int64_t>(rows.size());
+  HostTensor result(tensor.dtype, shape);
+  const size_t bytes = tensor.row_bytes();
+  for (size_t i = 0; i < rows.size() && bytes > 0; ++i) {
+    std::memcpy(result.bytes.data() + i * bytes,
+                tensor.bytes.data() + static_cast<size_t>(rows[i]) * bytes, bytes);
+  }
+  return result;
+}
+
 Split gather(const Split& split, const std::vector<int64_t>& rows) {
   return {gather(split.x, rows), gather(split.y, rows)};
+}
+
+void append(Split& to, const Split& from) {
+  append(to.x, from.x);
+  append(to.y, from.y);
 }
 
 std::string split_called(std::string word) {

@@ -41,7 +41,11 @@ std::string apply_split(SourceData& data, const SplitRequest& request, bool stra
 /// ...) in any case; else "".
 std::string split_called(std::string word);
 
-/// The rows of these numbers.
+/// The rows of these numbers, in this order.
+HostTensor gather(const HostTensor& tensor, const std::vector<int64_t>& rows);
 Split gather(const Split& split, const std::vector<int64_t>& rows);
+
+/// Adds the rows of a split whose examples and targets are of the same shapes.
+void append(Split& to, const Split& from);
 
 }  // namespace mica::data
