@@ -303,8 +303,7 @@ Loader::Loader(std::shared_ptr<const Dataset> dataset, const std::string& split,
   if (rows == 0) fail(ErrorKind::kData, "split '{}' is empty", split);
   state.row_bytes =
       static_cast<size_t>(size_of(dataset->sample_shape())) * size_of(dataset->sample_dtype());
-  const bool round_down = options.drop_last;
-  state.batches = (rows + (round_down ? 0 : options.batch_size - 1)) / options.batch_size;
+  state.batches = options.batches_of(rows);
   if (state.batches == 0) {
     fail("[Loader] drop_last leaves nothing: batch_size {}, but split '{}' has {} rows",
          options.batch_size, split, rows);

@@ -54,6 +54,11 @@ struct LoaderOptions {
   Normalization normalization = {};
   /// Changes every example in these steps before it is normalised, anew in every epoch.
   std::vector<AugmentStep> augment = {};
+
+  /// The batches that so many rows make.
+  int64_t batches_of(int64_t rows) const {
+    return (rows + (drop_last ? 0 : batch_size - 1)) / batch_size;
+  }
 };
 
 /// x: float32 (n, sample shape). y: int32 (n,) labels or float32 (n, targets). Of a data set that

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include "core/base/error.h"
+#include "trainers/setup.h"
 
 namespace mica::trainers {
 namespace {
@@ -12,8 +13,8 @@ bool is_classification(const data::Dataset& dataset) {
 }
 
 int64_t updates_per_epoch(const RunConfig& config, const data::Dataset& dataset) {
-  const int64_t batch = config.data.batch_size;
-  const int64_t batches = std::max<int64_t>((dataset.rows("train") + batch - 1) / batch, 1);
+  const data::LoaderOptions options = training_loader_options(config, {});
+  const int64_t batches = std::max<int64_t>(options.batches_of(dataset.rows("train")), 1);
   return config.train.updates_in(config.train.batches_of(batches));
 }
 
