@@ -155,6 +155,8 @@ std::string choose_monitor(const RunConfig& config, const data::Dataset& dataset
   fail("{}: error: monitor '{}' {}", config.monitor_at.text(), monitor, problem);
 }
 
+bool larger_is_better(const std::string& metric) { return !metric.ends_with("loss"); }
+
 void check_run(const RunConfig& config, const data::Dataset& dataset, nn::Module& network) {
   Diagnostics errors;
   if (!dataset.has("train")) {

@@ -26,5 +26,7 @@ std::vector<std::string> run_warnings(const RunConfig& config, const data::Datas
 /// The metric that says which weights are best: train.monitor, with "auto" resolved. Throws a
 /// placed usage Error where the data has no such number.
 std::string choose_monitor(const RunConfig& config, const data::Dataset& dataset);
+/// False for losses.
+bool larger_is_better(const std::string& metric);
 
 }  // namespace mica::trainers

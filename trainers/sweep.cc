@@ -7,6 +7,7 @@
 
 #include "core/base/error.h"
 #include "data/sampler.h"
+#include "trainers/checks.h"
 #include "trainers/run_folder.h"
 #include "trainers/stored_run.h"
 
@@ -84,8 +85,6 @@ std::string draw(const RandomAxis& axis, uint64_t seed, uint64_t number) {
   }
   return "";
 }
-
-bool larger_is_better(const std::string& metric) { return !metric.ends_with("loss"); }
 
 std::string shown(const std::optional<double>& value) {
   return value ? fmt::format("{:.6g}", *value) : "";

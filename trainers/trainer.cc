@@ -242,8 +242,7 @@ RunStatus Trainer::status(const std::string& name) const {
 }
 
 void Trainer::update_best(double value) {
-  const bool larger_is_better = !monitor_.ends_with("loss");
-  const double gain = larger_is_better ? value - state_.best : state_.best - value;
+  const double gain = larger_is_better(monitor_) ? value - state_.best : state_.best - value;
   if (state_.best_epoch > 0 && !(gain > config_.train.min_delta)) {
     ++state_.reports_since_best;
     return;
