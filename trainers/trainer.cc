@@ -227,10 +227,12 @@ void Trainer::report() {
   progress_.line(text + fmt::format("  {:.0f} samples/s  {}{}", row["samples_per_second"],
                                     Progress::duration(seconds_), improved ? "  best" : ""));
   if (is_finished() && state_.epoch < config_.train.epochs) {
-    progress_.line(
-        fmt::format("stopped early: {} has not been better than {:.6g} (epoch {}) for "
-                    "{} reports",
-                    monitor_, state_.best, state_.best_epoch, state_.reports_since_best));
+    const std::string why =
+        state_.best_epoch == 0
+            ? "been no finite number"
+            : fmt::format("not been better than {:.6g} (epoch {})", state_.best, state_.best_epoch);
+    progress_.line(fmt::format("stopped early: {} has {} for {} reports", monitor_, why,
+                               state_.reports_since_best));
   }
   seconds_ = wait_seconds_ = 0;
   timed_samples_ = 0;
@@ -243,7 +245,9 @@ RunStatus Trainer::status(const std::string& name) const {
 
 void Trainer::update_best(double value) {
   const double gain = larger_is_better(monitor_) ? value - state_.best : state_.best - value;
-  if (state_.best_epoch > 0 && !(gain > config_.train.min_delta)) {
+  // What is no number would be neither better nor worse than any that follows.
+  const bool first = state_.best_epoch == 0;
+  if (!std::isfinite(value) || (!first && !(gain > config_.train.min_delta))) {
     ++state_.reports_since_best;
     return;
   }

@@ -2,6 +2,7 @@
 // are not finite, end by the clock, keep checkpoints, overfit.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "core/base/error.h"
@@ -14,6 +15,7 @@
 namespace mica::trainers {
 namespace {
 using testing::HasSubstr;
+using testing::Not;
 
 class RunFeatures : public SmallRun {
  protected:
@@ -189,6 +191,32 @@ TEST_F(RunFeatures, SkipsABatchThatIsNotFinite) {
   }
   EXPECT_THAT(read_file(folder.log()), HasSubstr("the loss is nan: the input holds inf or nan in "
                                                  "row 17 of the training split; left out"));
+}
+
+// A validation loss of nan is no best one, and its run goes on to the end.
+TEST_F(RunFeatures, TakesNoLossForTheBestThatIsNotFinite) {
+  const RunConfig settings = config(
+      {"data.augment=[]", "data.normalize=none", "train.patience=2", "train.monitor=val.loss"});
+  data::DatasetInfo info;
+  info.class_names = {"top", "middle", "bottom"};
+  std::map<std::string, data::Split> splits;
+  for (const bool val : {false, true}) {
+    data::Split split{HostTensor(float32, {12, 6, 6, 1}), HostTensor(int32, {12})};
+    std::fill(split.x.as<float>().begin(), split.x.as<float>().end(), val ? INFINITY : 0.5f);
+    std::fill(split.y.as<int32_t>().begin(), split.y.as<int32_t>().end(), val ? 1 : 0);
+    splits[val ? "val" : "train"] = std::move(split);
+  }
+  const RunFolder folder{root_ / "a"};
+  folder.create();
+  progress_.log_to(folder.log());
+  const StopSignals signals;
+  Trainer trainer(settings, setup(settings, data::Dataset::from_memory(info, std::move(splits))),
+                  folder, progress_, signals);
+  EXPECT_EQ(trainer.run(), 0);
+  EXPECT_THAT(read_file(folder.log()),
+              HasSubstr("stopped early: val.loss has been no finite number for 2 reports"));
+  EXPECT_FALSE(fs::exists(folder.best()));
+  EXPECT_THAT(read_file(folder.summary()), Not(HasSubstr("\"best\"")));
 }
 
 TEST_F(RunFeatures, StopNamesLayerAndRows) {
