@@ -1,9 +1,10 @@
 #include "trainers/record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
-#include "core/base/error.h"
 #include "core/eval/eval.h"
 #include "core/io/file.h"
 #include "core/ops/elementwise.h"
@@ -270,11 +271,7 @@ void RunRecord::write_summary(const RunStatus& status) const {
 
 void RunRecord::write_plots(const MetricsTable& metrics, int64_t best_epoch) {
   const fs::path plots = folder_.plots();
-  std::error_code error;
-  fs::create_directories(plots, error);
-  if (error) {
-    fail(ErrorKind::kData, "{}: cannot make the folder: {}", plots.string(), error.message());
-  }
+  make_folder(plots);
   for (const RunChart& chart : run_charts(metrics, best_epoch)) {
     draw::write_png(plots / (chart.name + ".png"), chart.plot);
   }

@@ -16,11 +16,13 @@ fs::path RunFolder::of_epoch(int64_t epoch) const {
   return path / "checkpoints" / fmt::format("epoch-{:04}.h5", epoch);
 }
 
-void RunFolder::create() const {
+void RunFolder::create() const { make_folder(path / "checkpoints"); }
+
+void make_folder(const fs::path& folder) {
   std::error_code error;
-  fs::create_directories(path / "checkpoints", error);
+  if (!folder.empty()) fs::create_directories(folder, error);
   if (!error) return;
-  fail(ErrorKind::kData, "{}: cannot make the folder: {}", path.string(), error.message());
+  fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
 }
 
 void link_over(const fs::path& file, const fs::path& link) {

@@ -41,6 +41,10 @@ struct RunFolder {
   void create() const;
 };
 
+/// Makes a folder and those on its way; nothing for an empty path. Throws Error (data) naming it
+/// and the reason.
+void make_folder(const std::filesystem::path& folder);
+
 /// Makes `link` another name of `file`, in one step; a copy where there are no hard links.
 void link_over(const std::filesystem::path& file, const std::filesystem::path& link);
 

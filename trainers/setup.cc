@@ -6,6 +6,7 @@
 #include "data/catalogue.h"
 #include "data/folds.h"
 #include "trainers/checks.h"
+#include "trainers/run_folder.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -51,13 +52,6 @@ void check_path(const RunConfig& config) {
       data.source.empty() ? remedy_for(data.path) : "; give it with --set data.path=PATH";
   fail_at(ErrorKind::kData, config.path_at,
           fmt::format("data.path: no file {}{}{}", data.path, base, remedy));
-}
-
-void make_folder(const fs::path& folder) {
-  std::error_code error;
-  if (!folder.empty()) fs::create_directories(folder, error);
-  if (!error) return;
-  fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
 }
 
 // What is wrong with the options of a source is told at the section that gives them.

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/error.h"
+#include "trainers/run_folder.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -133,11 +134,7 @@ std::string version_event(double wall_time) {
 }
 
 EventFile::EventFile(const fs::path& folder, int64_t first_step) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
-  }
+  make_folder(folder);
   path_ = next_name(folder);
   file_.open(path_, std::ios::binary | std::ios::app);
   file_ << event_record(version_event(now()));

@@ -60,11 +60,7 @@ void check_folder(const SweepRuns& runs, const std::vector<Trial>& trials) {
     fail("{} holds another sweep (its runs are listed in {}); name another folder with --out",
          runs.folder.string(), file.string());
   }
-  std::error_code error;
-  fs::create_directories(runs.folder, error);
-  if (error) {
-    fail(ErrorKind::kData, "{}: cannot make the folder: {}", runs.folder.string(), error.message());
-  }
+  make_folder(runs.folder);
   write_file(file.string(), plan);
 }
 

@@ -1,10 +1,12 @@
 #include "trainers/judge/files.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
-#include "core/base/error.h"
 #include "core/io/file.h"
 #include "trainers/judge/report.h"
+#include "trainers/run_folder.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -129,11 +131,7 @@ std::string calibration_csv(const Judgement& judgement) {
 
 void write_evaluation(const fs::path& folder, const Judgement& judgement, const Outputs& outputs,
                       const data::Dataset& dataset, const std::string& model) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) {
-    fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
-  }
+  make_folder(folder);
   const auto write = [&](const char* name, const std::string& text) {
     write_file((folder / name).string(), text);
   };
