@@ -8,6 +8,8 @@
 #include "core/base/error.h"
 #include "data/sampler.h"
 #include "trainers/checks.h"
+#include "trainers/compare.h"
+#include "trainers/judge/files.h"
 #include "trainers/run_folder.h"
 #include "trainers/stored_run.h"
 
@@ -90,30 +92,33 @@ std::string shown(const std::optional<double>& value) {
   return value ? fmt::format("{:.6g}", *value) : "";
 }
 
-// The cells of the leaderboard, its header first.
-std::vector<std::vector<std::string>> leaderboard(const std::vector<Trial>& trials,
-                                                  const std::vector<TrialResult>& results) {
+TextTable leaderboard(const std::vector<Trial>& trials, const std::vector<TrialResult>& results) {
   std::string metric = "best";
   for (const TrialResult& result : results) {
     if (!result.metric.empty()) metric = result.metric;
   }
-  std::vector<std::vector<std::string>> rows = {
-      {"rank", "run", "status", metric, "epoch", "seconds"}};
-  for (const auto& [key, value] : trials.empty() ? Trial{}.values : trials[0].values) {
-    rows[0].push_back(key);
-  }
+  TextTable table{{"rank", "run", "status", metric, "epoch", "seconds"}, {}};
+  if (trials.empty()) return table;
+  for (const auto& [key, value] : trials[0].values) table.head.push_back(key);
   for (const size_t index : ranking(results)) {
     const TrialResult& result = results[index];
-    std::vector<std::string> row = {fmt::format("{}", rows.size()),
+    std::vector<std::string> row = {fmt::format("{}", table.rows.size() + 1),
                                     trial_name(index),
                                     result.status,
                                     shown(result.best),
                                     result.best ? fmt::format("{}", result.best_epoch) : "",
                                     fmt::format("{:.1f}", result.seconds)};
     for (const auto& [key, value] : trials[index].values) row.push_back(value);
-    rows.push_back(std::move(row));
+    table.rows.push_back(std::move(row));
   }
-  return rows;
+  return table;
+}
+
+std::string csv_line(const std::vector<std::string>& cells) {
+  std::string line;
+  for (const std::string& cell : cells) line += csv_field(cell) + ",";
+  line.back() = '\n';
+  return line;
 }
 
 }  // namespace
@@ -233,38 +238,15 @@ std::vector<size_t> ranking(const std::vector<TrialResult>& results) {
 
 std::string leaderboard_csv(const std::vector<Trial>& trials,
                             const std::vector<TrialResult>& results) {
-  std::string text;
-  for (const std::vector<std::string>& row : leaderboard(trials, results)) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      const bool quoted = row[i].find_first_of(",\"\n") != std::string::npos;
-      std::string cell = row[i];
-      for (size_t at = 0; quoted && (at = cell.find('"', at)) != std::string::npos; at += 2) {
-        cell.insert(at, 1, '"');
-      }
-      text += fmt::format("{}{}", i == 0 ? "" : ",", quoted ? fmt::format("\"{}\"", cell) : cell);
-    }
-    text += '\n';
-  }
+  const TextTable table = leaderboard(trials, results);
+  std::string text = csv_line(table.head);
+  for (const std::vector<std::string>& row : table.rows) text += csv_line(row);
   return text;
 }
 
 std::string leaderboard_text(const std::vector<Trial>& trials,
                              const std::vector<TrialResult>& results) {
-  const std::vector<std::vector<std::string>> rows = leaderboard(trials, results);
-  std::vector<size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
-      line += fmt::format("{}{:<{}}", i == 0 ? "" : "  ", row[i], widths[i]);
-    }
-    line.resize(line.find_last_not_of(' ') + 1);
-    text += line + "\n";
-  }
-  return text;
+  return aligned(leaderboard(trials, results));
 }
 
 std::string trial_name(size_t index) { return fmt::format("{:03}", index + 1); }
