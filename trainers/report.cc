@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <sstream>
 
 #include "trainers/progress.h"
 #include "trainers/run_charts.h"
@@ -229,13 +227,11 @@ std::string scores(const StoredRun& run) {
 }
 
 std::string examples(const StoredRun& run) {
-  std::ifstream file(RunFolder{run.folder}.plots() / "samples.png", std::ios::binary);
-  std::stringstream png;
-  png << file.rdbuf();
-  if (!file || png.view().empty()) return "";
+  const std::filesystem::path png = RunFolder{run.folder}.plots() / "samples.png";
+  if (!std::filesystem::exists(png)) return "";
   return fmt::format(
       "<h2>Examples</h2>\n<figure><img alt=\"training examples\" src=\"{}\"></figure>\n",
-      draw::png_uri(png.view()));
+      draw::png_uri(read_text(png)));
 }
 
 std::string layers(const StoredRun& run) {

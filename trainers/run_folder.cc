@@ -1,6 +1,7 @@
 #include "trainers/run_folder.h"
 
 #include "core/base/error.h"
+#include "core/io/file.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -23,6 +24,11 @@ void make_folder(const fs::path& folder) {
   if (!folder.empty()) fs::create_directories(folder, error);
   if (!error) return;
   fail(ErrorKind::kData, "{}: cannot make the folder: {}", folder.string(), error.message());
+}
+
+std::string read_text(const fs::path& file) {
+  const std::vector<std::byte> bytes = read_file(file.string());
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 void link_over(const fs::path& file, const fs::path& link) {

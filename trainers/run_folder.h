@@ -45,6 +45,9 @@ struct RunFolder {
 /// and the reason.
 void make_folder(const std::filesystem::path& folder);
 
+/// The bytes of a file. Throws Error (data) if there is none.
+std::string read_text(const std::filesystem::path& file);
+
 /// Makes `link` another name of `file`, in one step; a copy where there are no hard links.
 void link_over(const std::filesystem::path& file, const std::filesystem::path& link);
 

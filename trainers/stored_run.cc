@@ -1,21 +1,15 @@
 #include "trainers/stored_run.h"
 
 #include "core/base/error.h"
-#include "core/io/file.h"
 #include "trainers/run_folder.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
 
-std::string text_of(const fs::path& file) {
-  const std::vector<std::byte> bytes = read_file(file.string());
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 nlohmann::ordered_json object_of(const fs::path& file) {
   if (!fs::exists(file)) return nlohmann::ordered_json::object();
-  nlohmann::ordered_json json = nlohmann::ordered_json::parse(text_of(file), nullptr, false);
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(read_text(file), nullptr, false);
   if (!json.is_object()) fail(ErrorKind::kData, "{}: damaged: not a JSON object", file.string());
   return json;
 }
@@ -34,7 +28,7 @@ StoredRun read_run(const fs::path& folder) {
   }
   StoredRun run;
   run.folder = folder;
-  run.config_text = text_of(files.config());
+  run.config_text = read_text(files.config());
   Diagnostics errors;
   run.config = parse_yaml(run.config_text, files.config().string(), errors);
   errors.throw_if_any();

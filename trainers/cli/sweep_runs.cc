@@ -54,9 +54,7 @@ void check_folder(const SweepRuns& runs, const std::vector<Trial>& trials) {
   }
   const fs::path file = runs.folder / "sweep.txt";
   if (fs::exists(file)) {
-    std::stringstream text;
-    text << std::ifstream(file).rdbuf();
-    if (text.str() == plan) return;
+    if (read_text(file) == plan) return;
     fail("{} holds another sweep (its runs are listed in {}); name another folder with --out",
          runs.folder.string(), file.string());
   }
