@@ -76,4 +76,12 @@ std::vector<Interval> bootstrap(int64_t n, int64_t figures, int64_t work,
   return intervals;
 }
 
+Estimates estimate(int64_t n, int64_t figures, int64_t work,
+                   const std::function<void(Counts, std::span<double>)>& measure) {
+  Estimates estimates{std::vector<double>(static_cast<size_t>(figures)), {}};
+  measure(std::vector<uint32_t>(static_cast<size_t>(n), 1), estimates.values);
+  estimates.intervals = bootstrap(n, figures, work, measure);
+  return estimates;
+}
+
 }  // namespace mica::trainers

@@ -37,4 +37,12 @@ int64_t resamples_for(int64_t work);
 std::vector<Interval> bootstrap(int64_t n, int64_t figures, int64_t work,
                                 const std::function<void(Counts, std::span<double>)>& measure);
 
+/// The figures of the n rows themselves, each counted once, with their intervals.
+struct Estimates {
+  std::vector<double> values;
+  std::vector<Interval> intervals;
+};
+Estimates estimate(int64_t n, int64_t figures, int64_t work,
+                   const std::function<void(Counts, std::span<double>)>& measure);
+
 }  // namespace mica::trainers

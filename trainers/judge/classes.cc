@@ -183,16 +183,13 @@ Judgement judge_classes(const Outputs& outputs) {
   judgement.counts.emplace(outputs.width);
   judgement.counts->add(outputs.scores, outputs.labels);
   const ClassMeasure measure(outputs);
-  std::vector<double> values(static_cast<size_t>(measure.figures()));
-  measure(std::vector<uint32_t>(static_cast<size_t>(outputs.n), 1), values);
-  std::vector<Interval> intervals =
-      bootstrap(outputs.n, measure.figures(), outputs.n, std::cref(measure));
-  intervals[ClassMeasure::kEce] =
-      turned_round(values[ClassMeasure::kEce], intervals[ClassMeasure::kEce]);
+  Estimates found = estimate(outputs.n, measure.figures(), outputs.n, std::cref(measure));
+  Interval& ece = found.intervals[ClassMeasure::kEce];
+  ece = turned_round(found.values[ClassMeasure::kEce], ece);
 
   add_shares(judgement);
-  const auto add = [&](const std::string& name, size_t at) {
-    judgement.figures.push_back({name, values[at], intervals[at], "bootstrap"});
+  const auto add = [&](const char* name, size_t at) {
+    judgement.figures.push_back(figure_of(found, name, at));
   };
   add("loss", ClassMeasure::kLoss);
   add("macro_precision", ClassMeasure::kPrecision);
@@ -201,7 +198,7 @@ Judgement judge_classes(const Outputs& outputs) {
   add("weighted_precision", ClassMeasure::kWeightedPrecision);
   add("weighted_f1", ClassMeasure::kWeightedF1);
   judgement.per_class = class_reports(outputs, *judgement.counts,
-                                      std::span(intervals).subspan(ClassMeasure::kShared));
+                                      std::span(found.intervals).subspan(ClassMeasure::kShared));
   judgement.figures.push_back(add_areas(outputs, judgement.per_class));
   add("ece", ClassMeasure::kEce);
   add("brier", ClassMeasure::kBrier);

@@ -32,6 +32,11 @@ struct Figure {
   std::string method = {};  // "wilson", "influence" or "bootstrap"
 };
 
+/// Number `at` of estimates by the bootstrap.
+inline Figure figure_of(const Estimates& estimates, std::string name, size_t at) {
+  return {std::move(name), estimates.values[at], estimates.intervals[at], "bootstrap"};
+}
+
 struct ClassReport {
   std::string name;
   ClassScore score;

@@ -59,12 +59,9 @@ class PictureMeasure {
 Judgement judge_pictures(const Outputs& outputs) {
   Judgement judgement = {.split = outputs.split, .n = outputs.n};
   const PictureMeasure measure(outputs);
-  std::vector<double> values(kFigures);
-  measure(std::vector<uint32_t>(static_cast<size_t>(outputs.n), 1), values);
-  const std::vector<Interval> intervals =
-      bootstrap(outputs.n, kFigures, outputs.n, std::cref(measure));
+  const Estimates found = estimate(outputs.n, kFigures, outputs.n, std::cref(measure));
   for (size_t i = 0; i < kFigures; ++i) {
-    judgement.figures.push_back({kNames[i], values[i], intervals[i], "bootstrap"});
+    judgement.figures.push_back(figure_of(found, kNames[i], i));
   }
   return judgement;
 }

@@ -118,13 +118,9 @@ class ValueMeasure {
 Judgement judge_values(const Outputs& outputs) {
   Judgement judgement = {.split = outputs.split, .n = outputs.n};
   const ValueMeasure measure(outputs);
-  std::vector<double> values(static_cast<size_t>(measure.figures()));
-  measure(std::vector<uint32_t>(static_cast<size_t>(outputs.n), 1), values);
-  const std::vector<Interval> intervals =
-      bootstrap(outputs.n, measure.figures(), outputs.n * outputs.width, std::cref(measure));
-  const auto figure = [&](const std::string& name, size_t at) {
-    return Figure{name, values[at], intervals[at], "bootstrap"};
-  };
+  const Estimates found =
+      estimate(outputs.n, measure.figures(), outputs.n * outputs.width, std::cref(measure));
+  const auto figure = [&](const char* name, size_t at) { return figure_of(found, name, at); };
   judgement.figures = {figure("loss", kLoss), figure("mse", kMse)};
   const size_t first = outputs.yes_or_no ? kAccuracy : kRmse;
   if (outputs.yes_or_no) {
