@@ -94,11 +94,7 @@ class ConfigReader final : public ConfigVisitor {
     value.at = found ? found->at : tree_.root.at;
     if (found) value = *found;
     // "optimizer: adam" stands for {adam: }.
-    if (key == "optimizer" && value.is_scalar()) {
-      const Location at = value.at;
-      value = Value::map({{value.text, Value{}, at}});
-      value.entries[0].value.at = value.at = at;
-    }
+    if (key == "optimizer") value = as_choice(value);
     if (found && value.is_null()) value.kind = Value::Kind::kMap;
     open_.push_back({std::string(key), std::move(value), nullptr});
     Open& opened = top();

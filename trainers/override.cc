@@ -138,7 +138,7 @@ class Walk {
     const std::vector<std::string> rivals = rival_names(so_far_);
     const bool rival = std::find(rivals.begin(), rivals.end(), key) != rivals.end();
     if (value_->is_scalar() && (value_->text == key || rival)) {
-      *value_ = Value::map({{value_->text, Value{}, value_->at}});
+      *value_ = as_choice(*value_);
     }
     expand_short_form();
     if (value_->is_null()) value_->kind = Value::Kind::kMap;
@@ -208,8 +208,7 @@ class Walk {
     for (Value& item : list.items) {
       if (item.is_scalar()) {
         if (item.text == name) {
-          item = with_place(Value::map({{name, Value{}, item.at}}), item.at);
-          item.entries[0].value.at = item.at;
+          item = as_choice(item);
           found.push_back({&item.entries[0].value, name});
         } else {
           known.push_back(item.text);
@@ -251,11 +250,6 @@ class Walk {
     }
   }
 
-  static Value with_place(Value value, Location at) {
-    value.at = std::move(at);
-    return value;
-  }
-
   Value* value_;
   std::vector<Step> path_;
   size_t next_ = 0;
@@ -282,16 +276,6 @@ std::vector<std::string> names_of(std::span<const Row<Interface>> rows) {
   return names;
 }
 
-// "sgd" as {sgd: }, which merges with {sgd: {lr: 0.1}}.
-Value as_choice(const Value& value) {
-  if (!value.is_scalar()) return value;
-  Value nothing;
-  nothing.at = value.at;
-  Value map = Value::map({{value.text, nothing, value.at}});
-  map.at = value.at;
-  return map;
-}
-
 }  // namespace
 
 std::vector<std::string> rival_names(const std::string& path) {
@@ -299,6 +283,15 @@ std::vector<std::string> rival_names(const std::string& path) {
   if (path == "optimizer") return names_of(optim::optimizer_rows());
   if (path == "optimizer.schedule") return names_of(optim::schedule_rows());
   return {};
+}
+
+Value as_choice(const Value& value) {
+  if (!value.is_scalar()) return value;
+  Value nothing;
+  nothing.at = value.at;
+  Value map = Value::map({{value.text, nothing, value.at}});
+  map.at = value.at;
+  return map;
 }
 
 void apply_override(Value& config, const std::string& assignment, int number, Diagnostics& errors) {

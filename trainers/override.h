@@ -31,4 +31,7 @@ void merge_over(Value& value, const Value& over, const std::string& path = "");
 /// none for others.
 std::vector<std::string> rival_names(const std::string& path);
 
+/// "sgd" as {sgd: }, which merges with {sgd: {lr: 0.1}}; what is no scalar as it is.
+Value as_choice(const Value& value);
+
 }  // namespace mica::trainers
