@@ -18,8 +18,6 @@ namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kSynthetic = "synthetic_regression";
-
 // Which section each key belongs to.
 class Homes final : public ConfigVisitor {
  public:
@@ -281,7 +279,7 @@ class ConfigReader final : public ConfigVisitor {
 
   void check_source() {
     const std::string& source = config_.data.source;
-    std::vector<std::string> names = {std::string(kSynthetic)};
+    std::vector<std::string> names = {std::string(kSyntheticSource)};
     for (const auto& [name, doc] : data::source_names()) names.push_back(name);
     if (source.empty() || std::find(names.begin(), names.end(), source) != names.end()) return;
     errors_.add(config_.origin("data.source"),
@@ -306,7 +304,7 @@ class ConfigReader final : public ConfigVisitor {
     try_parse("data.split", [&] { data::parse_split(data.split); });
     if (!data.fold.empty()) try_parse("data.fold", [&] { data::parse_fold(data.fold); });
     const bool needs_path =
-        data.source != kSynthetic && data::find_in_catalogue(data.source) == nullptr;
+        data.source != kSyntheticSource && data::find_in_catalogue(data.source) == nullptr;
     const Value* section = tree_.root.find("data");
     const bool readable = section ? section->is_map() : !tree_.root.is_list();
     if (needs_path && data.path.empty() && readable) {

@@ -28,6 +28,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "data/augment.h"
@@ -36,6 +37,9 @@
 #include "trainers/model.h"
 
 namespace mica::trainers {
+
+/// The data.source that is made up and read from nowhere.
+inline constexpr std::string_view kSyntheticSource = "synthetic_regression";
 
 struct DataConfig {
   std::string path;

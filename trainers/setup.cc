@@ -12,8 +12,6 @@ namespace mica::trainers {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr std::string_view kSynthetic = "synthetic_regression";
-
 [[noreturn]] void fail_at(ErrorKind kind, const Location& at, const std::string& message) {
   throw Error(kind, fmt::format("{}: error: {}", at.text(), message));
 }
@@ -73,22 +71,6 @@ void prepare_source(const RunConfig& config, const fs::path& cache,
   }
 }
 
-}  // namespace
-
-data::PrepareOptions prepare_options(const DataConfig& config, const std::string& out) {
-  data::PrepareOptions options;
-  options.source = config.source;
-  options.path = config.path;
-  options.out = out;
-  options.split = config.split;
-  options.target = split_commas(config.target);
-  options.drop = split_commas(config.drop);
-  options.categorical = split_commas(config.categorical);
-  return options;
-}
-
-namespace {
-
 // Most of what is no prepared file is meant to be read as a source.
 std::shared_ptr<const data::Dataset> open_prepared(const RunConfig& config) {
   try {
@@ -105,7 +87,7 @@ std::shared_ptr<const data::Dataset> open_prepared(const RunConfig& config) {
 OpenedData open_whole(const RunConfig& config, const fs::path& cache,
                       const data::ProgressFunction& progress) {
   const DataConfig& data = config.data;
-  if (data.source == kSynthetic) {
+  if (data.source == kSyntheticSource) {
     data::SyntheticRegression made = data::synthetic_regression(
         data.examples, data.features, data.noise, static_cast<uint64_t>(config.seed));
     return {made.dataset, made.weights};
@@ -123,6 +105,19 @@ OpenedData open_whole(const RunConfig& config, const fs::path& cache,
   return {data::Dataset::open(cache.string(), data::cache_named(data.cache)), {}};
 }
 
+// Examples as targets are between 0 and 1, as yes/no losses want them, where they are pictures by
+// unit; of other numbers as they are, the user knows.
+void check_range(const RunConfig& config, const data::Dataset& dataset) {
+  const std::string& normalize = config.data.normalize;
+  if (!dataset.reconstructs() || config.loss->target_kind() != nn::TargetKind::kYesNo) return;
+  if (normalize == "unit") return;
+  if (normalize == "none" && dataset.sample_dtype() == Dtype::kFloat32) return;
+  fail_at(ErrorKind::kUsage, config.loss_at,
+          fmt::format("loss '{}' wants targets from 0 to 1, which 'normalize: {}' does not make of "
+                      "the examples; write 'normalize: unit' into 'data', or choose mse",
+                      config.loss_type, normalize));
+}
+
 }  // namespace
 
 OpenedData open_data(const RunConfig& config, const fs::path& cache,
@@ -136,6 +131,18 @@ OpenedData open_data(const RunConfig& config, const fs::path& cache,
     opened = {data::Dataset::reconstructing(opened.dataset), {}};
   }
   return opened;
+}
+
+data::PrepareOptions prepare_options(const DataConfig& config, const std::string& out) {
+  data::PrepareOptions options;
+  options.source = config.source;
+  options.path = config.path;
+  options.out = out;
+  options.split = config.split;
+  options.target = split_commas(config.target);
+  options.drop = split_commas(config.drop);
+  options.categorical = split_commas(config.categorical);
+  return options;
 }
 
 Shape wanted_output(const data::Dataset& dataset) {
@@ -162,23 +169,6 @@ data::LoaderOptions training_loader_options(const RunConfig& config,
   }
   return options;
 }
-
-namespace {
-
-// Examples as targets are between 0 and 1, as yes/no losses want them, where they are pictures by
-// unit; of other numbers as they are, the user knows.
-void check_range(const RunConfig& config, const data::Dataset& dataset) {
-  const std::string& normalize = config.data.normalize;
-  if (!dataset.reconstructs() || config.loss->target_kind() != nn::TargetKind::kYesNo) return;
-  if (normalize == "unit") return;
-  if (normalize == "none" && dataset.sample_dtype() == Dtype::kFloat32) return;
-  fail_at(ErrorKind::kUsage, config.loss_at,
-          fmt::format("loss '{}' wants targets from 0 to 1, which 'normalize: {}' does not make of "
-                      "the examples; write 'normalize: unit' into 'data', or choose mse",
-                      config.loss_type, normalize));
-}
-
-}  // namespace
 
 void check_loss(const RunConfig& config, const data::Dataset& dataset) {
   const bool classes = dataset.info().task == data::Task::kClassification;
