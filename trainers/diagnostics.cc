@@ -101,17 +101,25 @@ constexpr Synonym kSynonyms[] = {
     {"average_pooling2d", "avg_pool2d"},
     {"bn", "batch_norm"},
     {"batchnorm", "batch_norm"},
+    {"batch_norm1d", "batch_norm"},
+    {"batch_norm2d", "batch_norm"},
     {"batch_normalization", "batch_norm"},
     {"swish", "silu"},
     {"ce", "cross_entropy"},
     {"categorical_crossentropy", "cross_entropy"},
     {"softmax_cross_entropy", "cross_entropy"},
+    {"cross_entropy_loss", "cross_entropy"},
     {"nll_loss", "nll"},
     {"mae", "l1"},
     {"l2_loss", "mse"},
+    {"mse_loss", "mse"},
     {"mean_squared_error", "mse"},
     {"smooth_l1", "huber"},
+    {"smooth_l1_loss", "huber"},
+    {"huber_loss", "huber"},
+    {"l1_loss", "l1"},
     {"bce", "bce_with_logits"},
+    {"bce_with_logits_loss", "bce_with_logits"},
     {"binary_crossentropy", "bce_with_logits"},
     {"multistep", "step"},
     {"step_lr", "step"},
@@ -129,27 +137,30 @@ constexpr Synonym kSynonyms[] = {
     {"train_loss", "train.loss"},
 };
 
-// Dense, Conv2D and MaxPooling2D in small letters, with '_' between words.
-std::string small_letters(std::string_view word) {
+bool is_capital(char c) { return std::isupper(static_cast<unsigned char>(c)) != 0; }
+
+// "maxpool2d" for MaxPool2d and max_pool2d.
+std::string bare_letters(std::string_view word) {
   std::string text;
   for (const char c : word) {
-    const bool upper = std::isupper(static_cast<unsigned char>(c)) != 0;
-    const bool inside = !text.empty() && std::islower(static_cast<unsigned char>(text.back()));
-    if (upper && inside) text += '_';
-    text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c != '_') text += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   }
   return text;
 }
 
 std::string known_by_another_name(std::string_view word,
                                   const std::vector<std::string>& candidates) {
-  const auto has = [&](std::string_view name) {
-    return std::find(candidates.begin(), candidates.end(), name) != candidates.end();
+  // With capitals, nothing tells where a '_' belongs: BatchNorm, ReLU.
+  const bool capitals = std::any_of(word.begin(), word.end(), is_capital);
+  const auto is_word = [&](std::string_view name) {
+    return capitals ? bare_letters(name) == bare_letters(word) : name == word;
   };
-  const std::string small = small_letters(word);
-  if (has(small)) return small;
+  const auto same = std::find_if(candidates.begin(), candidates.end(), is_word);
+  if (same != candidates.end()) return *same;
   for (const Synonym& synonym : kSynonyms) {
-    if (synonym.theirs == small && has(synonym.ours)) return std::string(synonym.ours);
+    if (!is_word(synonym.theirs)) continue;
+    const auto ours = std::find(candidates.begin(), candidates.end(), synonym.ours);
+    if (ours != candidates.end()) return *ours;
   }
   return "";
 }

@@ -170,6 +170,13 @@ TEST(Diagnostics, SuggestsTheNearestName) {
   EXPECT_EQ(closest("xyz", {"epochs"}), "");
   EXPECT_EQ(closest("a", {"b"}), "");  // everything is one edit from a single letter
   EXPECT_EQ(suggestion("xyz", {"lr", "momentum"}), " (known: lr, momentum)");
+  for (const char* name : {"ReLU", "RELU", "Relu"}) {
+    EXPECT_EQ(suggestion(name, {"gelu", "relu"}), " (here it is 'relu')") << name;
+  }
+  EXPECT_EQ(suggestion("LeakyReLU", {"leaky_relu"}), " (here it is 'leaky_relu')");
+  EXPECT_EQ(suggestion("BatchNorm2d", {"batch_norm"}), " (here it is 'batch_norm')");
+  EXPECT_EQ(suggestion("MaxPooling2D", {"max_pool2d"}), " (here it is 'max_pool2d')");
+  EXPECT_EQ(suggestion("CrossEntropyLoss", {"cross_entropy"}), " (here it is 'cross_entropy')");
 }
 
 }  // namespace
