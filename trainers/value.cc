@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -19,7 +20,7 @@ constexpr size_t kMaxBytes = 8 << 20;
 constexpr int kMaxDepth = 64;
 constexpr int kMaxValues = 200'000;
 
-// What an exception of yaml-cpp does not get out of this function for.
+// Ends the reading, once the reason is among the errors.
 struct Stop {};
 
 // Turns yaml-cpp's nodes into Values; `at_override` is set for the text of a --set.
@@ -165,11 +166,16 @@ std::string neighbour_hint(const std::string& path) {
   return near.empty() ? "" : fmt::format(" (did you mean {}?)", (folder / near).string());
 }
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
 bool needs_quotes(const Value& value) {
-  if (value.quoted || value.text.empty()) return true;
-  if (value.text.find_first_of(":#{}[],&*!|>'\"%@`\n\t\\") != std::string::npos) return true;
-  return value.text.front() == ' ' || value.text.back() == ' ' || value.text.front() == '-' ||
-         value.text.front() == '?' || value.text == "~" || value.text == "null";
+  const std::string& text = value.text;
+  if (value.quoted || text.empty()) return true;
+  if (text.find_first_of(":#{}[],&*!|>'\"%@`\\") != std::string::npos) return true;
+  if (std::any_of(text.begin(), text.end(), is_control)) return true;
+  const bool null = text == "~" || text == "null" || text == "Null" || text == "NULL";
+  return null || text.front() == ' ' || text.back() == ' ' || text.front() == '-' ||
+         text.front() == '?';
 }
 
 std::string quote(const std::string& text) {
@@ -180,6 +186,8 @@ std::string quote(const std::string& text) {
       quoted += "\\n";
     else if (c == '\t')
       quoted += "\\t";
+    else if (is_control(c))
+      quoted += fmt::format("\\x{:02x}", static_cast<int>(c));
     else
       quoted += c;
   }

@@ -149,6 +149,21 @@ TEST(Value, WritesWhatItReads) {
   EXPECT_THAT(errors.lines(), IsEmpty());
 }
 
+TEST(Value, WritesTextsThatReadBackAsTexts) {
+  for (const std::string text : {"NULL", "Null", "~", "a\rb", "a\x01\x7f", "\r", "- a", "-", "?",
+                                 "...", "=", "a\\b", "''", " a ", "é", "0x1", "---", "--5"}) {
+    SCOPED_TRACE(text);
+    Value list = Value::list({Value::scalar(text)});
+    Diagnostics errors;
+    const std::string yaml = to_yaml(Value::map({{"a", Value::scalar(text), {}}, {"b", list, {}}}));
+    const Value again = parse(yaml, errors);
+    ASSERT_THAT(errors.lines(), IsEmpty()) << yaml;
+    EXPECT_TRUE(again.find("a")->is_scalar()) << yaml;
+    EXPECT_EQ(again.find("a")->text, text) << yaml;
+    EXPECT_EQ(again.find("b")->items[0].text, text) << yaml;
+  }
+}
+
 TEST(Diagnostics, ThrowsAllAtOnce) {
   Diagnostics errors;
   errors.throw_if_any();
