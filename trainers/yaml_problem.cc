@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -30,10 +31,13 @@ std::string bare(std::string_view line) {
   char quote = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     if (quote) {
-      if (text[i] == quote)
+      if (text[i] == quote) {
         quote = 0;
-      else
-        text[i] = ' ';
+        continue;
+      }
+      const bool escapes = text[i] == '\\' && quote == '"' && i + 1 < text.size();
+      text[i] = ' ';
+      if (escapes) text[++i] = ' ';
     } else if (text[i] == '#' && (i == 0 || text[i - 1] == ' ')) {
       return text.substr(0, i);
     } else if ((text[i] == '"' || text[i] == '\'') && (i == 0 || !is_word(text[i - 1]))) {

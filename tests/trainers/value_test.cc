@@ -93,6 +93,8 @@ TEST(Value, SaysWhyTextIsNoYaml) {
   EXPECT_EQ(error_of("a: {b: 1\nc: 2\n"), "c.yaml:1:4: error: the '{' opened here is never closed");
   EXPECT_EQ(error_of("a: {b: [1, 2}\n"),
             "c.yaml:1:13: error: '}' closes the '[' of line 1; ']' was wanted");
+  EXPECT_EQ(error_of("a: [\"x \\\" [\", 1\nb: 2\n"),
+            "c.yaml:1:4: error: the '[' opened here is never closed");
   EXPECT_EQ(error_of("match: *.bias\n"),
             "c.yaml:1:8: error: a value that starts with '*' needs quotes");
   EXPECT_EQ(error_of("name: @a\n"), "c.yaml:1:7: error: a value that starts with '@' needs quotes");
