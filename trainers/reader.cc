@@ -55,20 +55,10 @@ std::string truth_hint(const Value& value) {
   return "";
 }
 
-std::vector<std::string> split_choices(std::string_view text) {
-  std::vector<std::string> choices;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('|'), text.size());
-    choices.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return choices;
-}
-
 // " (did you mean 'best'?)" for a text that is none of the choices but like one.
 std::string choice_hint(const Value& value, const Setting& setting) {
   if (setting.info.choices.empty() || !value.is_scalar()) return "";
-  const std::string hint = suggestion(value.text, split_choices(setting.info.choices));
+  const std::string hint = suggestion(value.text, choices_of(setting.info));
   return hint.starts_with(" (known") ? "" : hint;
 }
 
@@ -239,6 +229,17 @@ void read_typed_settings(const Typed& typed, const std::vector<Setting>& setting
   Section section(map, typed.type, errors);
   section.read(settings);
   section.finish();
+}
+
+std::vector<std::string> choices_of(const FieldInfo& info) {
+  std::string_view text = info.choices;
+  std::vector<std::string> choices;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('|'), text.size());
+    choices.emplace_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return choices;
 }
 
 Value settings_value(const std::vector<Setting>& settings) {

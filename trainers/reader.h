@@ -70,6 +70,9 @@ const Row<Interface>* find_typed(const Typed& typed, std::span<const Row<Interfa
   return nullptr;
 }
 
+/// The texts that a setting may be; none where any will do.
+std::vector<std::string> choices_of(const FieldInfo& info);
+
 /// The settings as a map, every default filled in. Numbers read back to the same bits.
 Value settings_value(const std::vector<Setting>& settings);
 /// The text as a scalar, quoted where it would read as something else.

@@ -1,4 +1,6 @@
 // `mica config schema --json`: the schema in the form that editors check and complete YAML by.
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "trainers/config.h"
@@ -8,16 +10,6 @@ namespace mica::trainers {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::vector<std::string> split_choices(std::string_view text) {
-  std::vector<std::string> parts;
-  while (true) {
-    const size_t end = text.find('|');
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) return parts;
-    text.remove_prefix(end + 1);
-  }
-}
 
 Json number(const char* type, const FieldInfo& info) {
   Json json = {{"type", type}};
@@ -48,7 +40,7 @@ struct ToJson {
     return {number("number", info), *value};
   }
   std::pair<Json, Json> operator()(const std::string* value) const {
-    if (!info.choices.empty()) return {{{"enum", split_choices(info.choices)}}, *value};
+    if (!info.choices.empty()) return {{{"enum", choices_of(info)}}, *value};
     // A version, a path or a name may look like a number.
     return {{{"type", {"string", "number"}}}, *value};
   }
@@ -67,13 +59,15 @@ struct ToJson {
 };
 
 // "$channels" may stand for any value inside of a repeat block.
-const Json kName = {{"type", "string"}, {"pattern", "^\\$[A-Za-z_][A-Za-z0-9_]*$"}};
+Json substitution() { return {{"type", "string"}, {"pattern", "^\\$[A-Za-z_][A-Za-z0-9_]*$"}}; }
+
+bool is_required(const Setting& setting) { return !setting.problem().empty(); }
 
 Json setting_schema(const Setting& setting, bool in_model) {
   auto [type, value] = std::visit(ToJson{setting.info}, setting.value);
-  Json json = in_model ? Json{{"anyOf", {type, kName}}} : type;
+  Json json = in_model ? Json{{"anyOf", {type, substitution()}}} : type;
   if (!setting.info.doc.empty()) json["description"] = setting.info.doc;
-  if (setting.problem().empty()) json["default"] = value;
+  if (!is_required(setting)) json["default"] = value;
   return json;
 }
 
@@ -83,7 +77,7 @@ Json closed_object() { return {{"type", "object"}, {"additionalProperties", fals
 void add_settings(Json& object, const std::vector<Setting>& settings, bool in_model = false) {
   for (const Setting& setting : settings) {
     object["properties"][std::string(setting.name)] = setting_schema(setting, in_model);
-    if (!setting.problem().empty()) object["required"].push_back(setting.name);
+    if (is_required(setting)) object["required"].push_back(setting.name);
   }
 }
 
@@ -103,9 +97,7 @@ class Types {
   explicit Types(bool in_model = false) : in_model_(in_model) {}
   void add(std::string_view type, std::string_view doc, const std::vector<Setting>& settings) {
     properties[std::string(type)] = type_schema(doc, settings, in_model_);
-    bool needs = false;
-    for (const Setting& setting : settings) needs = needs || !setting.problem().empty();
-    if (!needs) plain.emplace_back(type);
+    if (std::none_of(settings.begin(), settings.end(), is_required)) plain.emplace_back(type);
   }
   Json schema() const {
     Json object = closed_object();
@@ -221,7 +213,7 @@ class JsonWriter final : public ConfigVisitor {
     residual["properties"] = {
         {"layers", layers(item)},
         {"shortcut",
-         {{"anyOf", {Json{{"enum", {"identity", "projection"}}}, kName, layers(item)}}}}};
+         {{"anyOf", {Json{{"enum", {"identity", "projection"}}}, substitution(), layers(item)}}}}};
     Json one = closed_object();
     one["properties"] = types.properties;
     one["properties"]["name"] = {{"description", "its parameters are called by it"},
@@ -234,7 +226,7 @@ class JsonWriter final : public ConfigVisitor {
                                    {"items", layers(item)}};
     one["properties"]["repeat"] = {
         {"description", "how often, or a list of values for the names used in the layers"},
-        {"anyOf", {Json{{"type", "integer"}}, kName, list_of({{"type", "object"}})}}};
+        {"anyOf", {Json{{"type", "integer"}}, substitution(), list_of({{"type", "object"}})}}};
     one["minProperties"] = 1;
     one["maxProperties"] = 2;  // of which one is name, or they are repeat and layers
     if (with_blocks) one["additionalProperties"] = {{"type", {"object", "null"}}};
