@@ -81,9 +81,11 @@ struct GroupSettings {
 std::string describe_schema();
 /// The same as a JSON Schema (draft 2020-12), for editors that complete and check YAML by one.
 std::string json_schema();
-/// The effective config, a key a line, each with its meaning behind it, or with the place that it
-/// was read from: "mnist.yaml:14", "--set #1", "default". Reads back to the same config.
+
+/// What stands behind each key: its meaning, or the place that it was read from: "mnist.yaml:14",
+/// "--set #1", "default".
 enum class Comments { kDocs, kOrigins };
+/// The effective config, a key a line. Reads back to the same config.
 std::string print_config(RunConfig& config, Comments comments);
 
 }  // namespace mica::trainers

@@ -29,12 +29,16 @@ std::string short_meaning(const Setting& setting) {
   return setting.info.choices.empty() ? std::string(setting.info.doc) : meaning(setting);
 }
 
-void describe(const std::vector<Setting>& settings, size_t indent, std::string& text) {
-  for (const Setting& setting : settings) {
+// A line for each; `bullet` is put before the first, "- " for the item of a list.
+void describe(const std::vector<Setting>& settings, size_t indent, std::string& text,
+              std::string_view bullet = "") {
+  for (size_t i = 0; i < settings.size(); ++i) {
+    const Setting& setting = settings[i];
     const bool required = !setting.problem().empty();
     const std::string value = to_flow(settings_value({setting}).entries[0].value);
-    text += commented(indent, fmt::format("{}: {}", setting.name, required ? "..." : value),
-                      meaning(setting) + (required ? ", must be given" : ""));
+    const std::string left = fmt::format("{:{}}{}: {}", i == 0 ? bullet : "", bullet.size(),
+                                         setting.name, required ? "..." : value);
+    text += commented(indent, left, meaning(setting) + (required ? ", must be given" : ""));
   }
 }
 
@@ -81,19 +85,12 @@ class Describer final : public ConfigVisitor {
   void groups(std::string_view doc) override {
     GroupSettings defaults;
     text += commented(indent_, "groups: []", std::string(doc));
-    for (const Setting& setting : settings_of(defaults)) {
-      const std::string value = to_flow(settings_value({setting}).entries[0].value);
-      text += commented(indent_ + 2,
-                        fmt::format("{} {}: {}", setting.name == "match" ? "-" : " ", setting.name,
-                                    setting.name == "match" ? "\"*\"" : value),
-                        meaning(setting));
-    }
+    describe(settings_of(defaults), indent_ + 2, text, "- ");
   }
   std::string finish() {
     return "# What a config may hold, with the defaults.\n" +
            commented(0, "base: ...",
-                     "file or list of files whose values hold where this one says "
-                     "nothing") +
+                     "file or list of files whose values hold where this one says nothing") +
            text + types_;
   }
 
@@ -121,9 +118,8 @@ class Printer final : public ConfigVisitor {
   Printer(const RunConfig& config, Comments comments) : config_(config), comments_(comments) {}
 
   void begin_section(std::string_view key, std::string_view doc) override {
-    text += fmt::format("{}", comments_ == Comments::kDocs
-                                  ? commented(0, fmt::format("{}:", key), std::string(doc))
-                                  : fmt::format("{}:\n", key));
+    text +=
+        commented(0, fmt::format("{}:", key), comments_ == Comments::kDocs ? std::string(doc) : "");
     prefix_ = fmt::format("{}.", key);
     indent_ = 2;
   }
