@@ -21,23 +21,29 @@ bool are_pictures(const Shape& shape) {
          (shape[2] == 1 || shape[2] == 3 || shape[2] == 4);
 }
 
-// The example as bytes; numbers are stretched from their least to their largest.
+// Numbers as bytes, `low` black and `high` white; what is no number is black, too.
+draw::Picture picture_of(std::span<const float> values, const Shape& shape, float low, float high) {
+  draw::Picture picture{shape[0], shape[1], shape[2], {}, {}, false};
+  const float range = high > low ? high - low : 1;
+  for (const float value : values) {
+    const float share = (value - low) / range;
+    picture.pixels.push_back(share > 0 ? static_cast<uint8_t>(255 * std::min(share, 1.0f) + 0.5f)
+                                       : uint8_t{0});
+  }
+  return picture;
+}
+
+// The example; numbers are stretched from their least to their largest.
 draw::Picture picture_of(const data::Split& split, int64_t row) {
   const Shape shape = split.sample_shape();
-  draw::Picture picture{shape[0], shape[1], shape[2], {}, {}, false};
   const auto count = static_cast<size_t>(size_of(shape)), from = static_cast<size_t>(row) * count;
   if (split.x.dtype == Dtype::kUint8) {
     const std::span<const uint8_t> bytes = split.x.as<uint8_t>().subspan(from, count);
-    picture.pixels.assign(bytes.begin(), bytes.end());
-    return picture;
+    return {shape[0], shape[1], shape[2], {bytes.begin(), bytes.end()}, {}, false};
   }
   const std::span<const float> values = split.x.as<float>().subspan(from, count);
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const float range = *most > *least ? *most - *least : 1;
-  for (const float value : values) {
-    picture.pixels.push_back(static_cast<uint8_t>(255 * (value - *least) / range + 0.5f));
-  }
-  return picture;
+  return picture_of(values, shape, *least, *most);
 }
 
 void write_misclassified(const fs::path& png, const Outputs& outputs,
@@ -115,17 +121,6 @@ void write_values(const fs::path& folder, const Judgement& judgement, const Outp
   draw::write_png(folder / "residuals.png", charts.residuals);
 }
 
-// Numbers as bytes, `low` black and `high` white.
-draw::Picture picture_of(std::span<const float> values, const Shape& shape, float low, float high) {
-  draw::Picture picture{shape[0], shape[1], shape[2], {}, {}, false};
-  const float range = high > low ? high - low : 1;
-  for (const float value : values) {
-    const float share = std::clamp((value - low) / range, 0.0f, 1.0f);
-    picture.pixels.push_back(static_cast<uint8_t>(255 * share + 0.5f));
-  }
-  return picture;
-}
-
 // A row of originals, below it what was made of each, and so on.
 void write_reconstructions(const fs::path& png, const Outputs& outputs,
                            std::span<const int64_t> rows, bool bytes, const std::string& which) {
@@ -177,8 +172,9 @@ void write_pictures(const fs::path& folder, const Judgement& judgement, const Ou
   if (!judgement.counts) return write_values(folder, judgement, outputs);
   write_confusion(folder, judgement, outputs.names);
   write_calibration(folder / "calibration.png", judgement);
-  if (are_pictures(dataset.sample_shape()))
+  if (are_pictures(dataset.sample_shape())) {
     write_misclassified(folder / "misclassified.png", outputs, dataset);
+  }
 }
 
 }  // namespace mica::trainers
