@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace mica::trainers {
 
@@ -25,7 +26,8 @@ ValueCharts value_charts(const std::string& split, const std::vector<TargetPoint
   const bool one = targets.size() == 1;
   const std::string what = one ? targets[0].name : "all targets";
   ValueCharts charts{
-      {.title = fmt::format("Prediction and truth on '{}' (R² {:.4f})", split, r2),
+      {.title = fmt::format("Prediction and truth on '{}'{}", split,
+                            std::isnan(r2) ? "" : fmt::format(" (R² {:.4f})", r2)),
        .x = {.label = "truth: " + what},
        .y = {.label = "prediction"},
        .diagonal = true,
@@ -36,14 +38,14 @@ ValueCharts value_charts(const std::string& split, const std::vector<TargetPoint
        .zero_line = true}};
   for (const TargetPoints& target : targets) {
     const std::string name = one ? "" : target.name;
-    draw::Series wanted{.name = name, .style = draw::Style::kDots}, error = wanted;
+    draw::Series predicted{.name = name, .style = draw::Style::kDots}, error = predicted;
     for (size_t i = 0; i < target.truth.size(); ++i) {
-      wanted.x.push_back(target.truth[i]);
-      wanted.y.push_back(target.prediction[i]);
+      predicted.x.push_back(target.truth[i]);
+      predicted.y.push_back(target.prediction[i]);
       error.x.push_back(target.prediction[i]);
       error.y.push_back(target.prediction[i] - target.truth[i]);
     }
-    charts.predicted.series.push_back(std::move(wanted));
+    charts.predicted.series.push_back(std::move(predicted));
     charts.residuals.series.push_back(std::move(error));
   }
   return charts;

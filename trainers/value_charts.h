@@ -33,6 +33,7 @@ struct ValueCharts {
   draw::Plot predicted;  // against the truth
   draw::Plot residuals;  // against the prediction
 };
+/// An `r2` that is NaN, as that of a constant target, is not shown.
 ValueCharts value_charts(const std::string& split, const std::vector<TargetPoints>& targets,
                          double r2, double mae);
 

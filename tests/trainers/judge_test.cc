@@ -15,6 +15,7 @@
 #include "trainers/evaluate.h"
 #include "trainers/judge/files.h"
 #include "trainers/judge/report.h"
+#include "trainers/value_charts.h"
 
 namespace mica::trainers {
 namespace {
@@ -205,6 +206,14 @@ TEST(JudgeFiles, HoldALineForEachRow) {
               HasSubstr("row,truth_t0,prediction_t0,error_t0,truth_t1"));
   EXPECT_EQ(grouped(1234567), "1,234,567");
   EXPECT_EQ(grouped(999), "999");
+}
+
+TEST(ValueCharts, LeaveOutWhatIsNotKnown) {
+  const std::vector<TargetPoints> points = {{"y", {1, 1}, {1, 2}}};
+  EXPECT_EQ(value_charts("test", points, 0.5, 1).predicted.title,
+            "Prediction and truth on 'test' (R² 0.5000)");
+  EXPECT_EQ(value_charts("test", points, kUnknown, 1).predicted.title,
+            "Prediction and truth on 'test'");
 }
 
 // Gives its input back, times a factor.
