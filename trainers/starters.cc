@@ -1,9 +1,12 @@
 #include "trainers/starters.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 
 #include "core/base/error.h"
+#include "trainers/reader.h"
 
 namespace mica::trainers {
 namespace fs = std::filesystem;
@@ -87,17 +90,21 @@ std::string summary_of(const Starter& starter) {
 }
 
 std::string starter_config(const StarterOptions& options) {
-  const bool pictures = options.example.size() == 3;
+  const std::vector<int64_t>& example = options.example;
+  // One pixel high or wide, there is nothing to pool.
+  const bool pictures = example.size() == 3 && std::min(example[0], example[1]) > 1;
   const std::string kind = options.kind != "auto" ? options.kind : pictures ? "cnn" : "mlp";
   if (kind == "cnn" && !pictures) {
-    fail("a cnn wants pictures (height, width, channels), but the examples have {} axes; use mlp",
-         options.example.size());
+    fail(
+        "a cnn wants pictures (height, width, channels) of at least 2 x 2, but the examples are "
+        "({}); use mlp",
+        fmt::join(example, ", "));
   }
   std::string text =
       "# What else may stand here: mica config schema. Does it fit: mica validate THIS_FILE.\n"
       "seed: 0                    # the same seed gives the same weights, bit for bit\n"
       "data:\n";
-  text += fmt::format("  path: {}\n", options.data);
+  text += fmt::format("  path: {}\n", to_flow(text_value(options.data)));
   if (!options.about.empty()) text += fmt::format("  # {}\n", options.about);
   text +=
       "  batch_size: 128\n"

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "core/base/error.h"
 #include "tests/trainers/folder_test.h"
 #include "trainers/config.h"
 #include "trainers/schema.h"
@@ -154,6 +155,20 @@ TEST(Starters, MadeOnesFitTheirData) {
       EXPECT_NO_THROW(build_network(config, example, {7}));
     }
   }
+}
+
+// Of a path, too, that means something in YAML; and no pooling of what is one pixel high.
+TEST(Starters, FitAnyPathAndShape) {
+  StarterOptions options;
+  options.data = "runs #1: mine.h5";
+  options.example = {1, 40, 2};
+  const std::string text = starter_config(options);
+  SCOPED_TRACE(text);
+  const RunConfig config = parse_config(text, "c.yaml", "/");
+  EXPECT_EQ(config.data.path, "/runs #1: mine.h5");
+  EXPECT_NO_THROW(build_network(config, {1, 40, 2}, {10}));
+  options.kind = "cnn";
+  EXPECT_THROW(starter_config(options), Error);
 }
 
 TEST_F(ConfigProgram, InitReadsTheDataSet) {
