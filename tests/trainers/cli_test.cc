@@ -1,8 +1,6 @@
 // The program itself: verbs, exit codes, what goes to stdout and stderr, signals.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <filesystem>
@@ -11,7 +9,7 @@
 #include <sstream>
 #include <thread>
 
-#include "tests/trainers/folder_test.h"
+#include "tests/trainers/program_fixture.h"
 
 namespace mica::trainers {
 namespace {
@@ -21,45 +19,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-struct Result {
-  int code = -1;
-  std::string out;
-  std::string err;
-};
-
-class ProgramTest : public FolderTest {
+class ProgramTest : public ProgramFixture {
  protected:
-  // Starts the program in the test's folder; its process id.
-  pid_t start(const std::vector<std::string>& arguments) {
-    std::vector<char*> argv = {const_cast<char*>(MICA_PROGRAM)};
-    for (const std::string& argument : arguments)
-      argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    const std::string out = (root_ / "stdout").string(), err = (root_ / "stderr").string();
-    const std::string folder = root_.string();
-    const pid_t child = fork();
-    if (child != 0) return child;
-    if (chdir(folder.c_str()) != 0 || !std::freopen(out.c_str(), "w", stdout) ||
-        !std::freopen(err.c_str(), "w", stderr)) {
-      _exit(126);
-    }
-    execv(MICA_PROGRAM, argv.data());
-    _exit(127);
-  }
-
-  Result finish(pid_t child) {
-    int status = 0;
-    waitpid(child, &status, 0);
-    const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-    return {code, read_file(root_ / "stdout"), read_file(root_ / "stderr")};
-  }
-
-  Result run(const std::vector<std::string>& arguments) { return finish(start(arguments)); }
-
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(root_ / name) << text;
-  }
-
   // 300 rows of two numbers, and a config that tells their two classes apart.
   void write_example() {
     std::string csv = "a,b,kind\n";

@@ -46,12 +46,7 @@ class ConfigProgram : public FolderTest {
   std::string err() { return read_file(root_ / "stderr"); }
   void write_points() {
     write("points.csv", points_csv());
-    std::ofstream(root_ / "points.yaml")
-        << "data: {source: csv, path: points.csv, target: kind, batch_size: 16}\n"
-           "model: [linear: 16, relu, linear: 2]\n"
-           "loss: cross_entropy\n"
-           "optimizer: {adam: {lr: 0.02}, schedule: [step: {every: 30}]}\n"
-           "train: {epochs: 2}\n";
+    write("points.yaml", kPointsYaml);
   }
 };
 

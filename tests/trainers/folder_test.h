@@ -29,6 +29,15 @@ inline std::string points_csv() {
   return text;
 }
 
+/// A config for them, in points.csv.
+inline constexpr const char* kPointsYaml =
+    "data: {source: csv, path: points.csv, target: kind, split: \"test=0.1,val=0.1\", "
+    "batch_size: 16}\n"
+    "model: [linear: 16, relu, linear: 2]\n"
+    "loss: cross_entropy\n"
+    "optimizer: {adam: {lr: 0.02}, schedule: [step: {every: 30}]}\n"
+    "train: {epochs: 2}\n";
+
 class FolderTest : public testing::Test {
  protected:
   std::string path(const std::string& name) const { return (root_ / name).string(); }
