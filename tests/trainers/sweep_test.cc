@@ -1,16 +1,16 @@
 // Sweeps: which runs they make, what is drawn, how results are ranked, and whole ones in small.
 #include "trainers/sweep.h"
-#include "tests/trainers/folder_test.h"
+#include "tests/trainers/program_fixture.h"
 
 #include <gmock/gmock.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <chrono>
 #include <cmath>
-#include <cstdio>
-#include <fstream>
+#include <csignal>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include "core/base/error.h"
 
@@ -86,26 +86,38 @@ TEST(Sweep, RanksByTheMetric) {
             "2,001,diverged,,,0.0,\"[1, 2]\"\n");
 }
 
-class SweepProgram : public FolderTest {
+class SweepProgram : public ProgramFixture {
  protected:
   SweepProgram() {
     write("points.csv", points_csv());
-    std::ofstream(root_ / "points.yaml")
-        << "data: {source: csv, path: points.csv, target: kind, split: \"test=0.2,val=0.2\",\n"
-           "       batch_size: 16, normalize: feature}\n"
-           "model: [linear: 4, relu, linear: 2]\n"
-           "loss: cross_entropy\n"
-           "optimizer: {sgd: {lr: 0.1}}\n"
-           "train: {epochs: 3}\n";
+    write("points.yaml", kPointsYaml);
   }
-  int run(const std::string& arguments) {
-    const std::string command =
-        fmt::format("cd '{}' && '{}' {} >stdout 2>stderr", root_.string(), MICA_PROGRAM, arguments);
-    const int status = std::system(command.c_str());
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  // Split at blanks.
+  pid_t start(const std::string& line) {
+    std::istringstream words(line);
+    return ProgramFixture::start({std::istream_iterator<std::string>(words), {}});
   }
+  int run(const std::string& line) { return finish(start(line)).code; }
   std::string text(const std::string& name) { return read_file(root_ / name); }
+  // Waits, a minute at most.
+  void wait_for(const std::string& file) {
+    for (int i = 0; i < 60'000 && !fs::exists(root_ / file); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_TRUE(fs::exists(root_ / file)) << file;
+  }
 };
+
+// A run that `parent` has started; 0 if there is none.
+pid_t child_of(pid_t parent) {
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string stat = read_file(entry.path() / "stat");  // "pid (name) state parent ..."
+    const size_t name_end = stat.rfind(')');
+    if (name_end == std::string::npos) continue;
+    if (std::stoi(stat.substr(name_end + 4)) == parent) return std::stoi(stat);
+  }
+  return 0;
+}
 
 TEST_F(SweepProgram, RunsRanksAndGoesOn) {
   const std::string sweep = "sweep points.yaml --grid optimizer.sgd.lr=0.1,1e30 --grid seed=1,2";
@@ -130,6 +142,39 @@ TEST_F(SweepProgram, RunsRanksAndGoesOn) {
   EXPECT_EQ(fs::last_write_time(root_ / "runs/points-sweep/001/run.json"), written);
   EXPECT_EQ(run(sweep + ",3"), 2);  // another sweep in the same folder
   EXPECT_THAT(text("stderr"), HasSubstr("holds another sweep"));
+}
+
+// A signal stops the sweep and its run, whichever of the two it was sent to. What is started again
+// ends with the bytes of runs that nobody stopped.
+TEST_F(SweepProgram, GoesOnAfterSignals) {
+  const std::string options = " points.yaml --set train.epochs=30 ";
+  const std::string sweep = "sweep" + options + "--grid seed=1,2,3";
+  const std::string board = "runs/points-sweep/leaderboard.csv";
+  pid_t child = start(sweep);
+  wait_for("runs/points-sweep/001/checkpoints/last.h5");
+  const pid_t first = child_of(child);
+  ASSERT_GT(first, 0);
+  kill(first, SIGTERM);
+  EXPECT_EQ(finish(child).code, 143) << text("stderr");
+  EXPECT_THAT(text(board), HasSubstr(",001,stopped,"));
+  EXPECT_THAT(text(board), HasSubstr(",002,waiting,"));
+
+  child = start(sweep);
+  wait_for("runs/points-sweep/002/checkpoints/last.h5");
+  kill(child, SIGINT);
+  EXPECT_EQ(finish(child).code, 130) << text("stderr");
+  EXPECT_THAT(text("stderr"), HasSubstr("[1/3] seed=1: goes on"));
+  EXPECT_THAT(text(board), HasSubstr(",001,done,"));
+  EXPECT_THAT(text(board), HasSubstr(",002,stopped,"));
+  EXPECT_THAT(text(board), HasSubstr(",003,waiting,"));
+
+  EXPECT_EQ(run(sweep), 0) << text("stderr");
+  for (const char* line : {"[1/3] seed=1: done before", "[2/3] seed=2: goes on",
+                           "[3/3] seed=3: starts", "[3/3] seed=3: done"}) {
+    EXPECT_THAT(text("stderr"), HasSubstr(line));
+  }
+  EXPECT_EQ(run("train" + options + "--set seed=2 --out whole"), 0) << text("stderr");
+  EXPECT_EQ(text("runs/points-sweep/002/checkpoints/last.h5"), text("whole/checkpoints/last.h5"));
 }
 
 TEST_F(SweepProgram, ChecksEveryConfigFirst) {

@@ -84,11 +84,21 @@ pid_t start(const std::vector<std::string>& command, const fs::path& output) {
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const std::string file = output.string();
+  // What is sent to the run before it is the program would set the sweep's flag in it and be lost.
+  sigset_t stop, before;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGINT);
+  sigaddset(&stop, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &stop, &before);
   const pid_t child = fork();
+  if (child != 0) pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (child < 0) fail(ErrorKind::kRuntime, "cannot start a run: no more processes");
   if (child > 0) return child;
   // Only calls that are safe after a fork of a program with threads. Ctrl-C reaches the sweep,
   // which passes it on; should the sweep be killed, its runs save and stop.
+  signal(SIGINT, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   const int out = open(file.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644);
@@ -134,7 +144,7 @@ class Sweep {
         begin(next++);
       }
       if (running_.empty()) break;
-      if (signals.received() && !stopping_) pass_on(signals.received());
+      if (signals.received() && !passed_on_) pass_on(signals.received());
       if (!reap()) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     if (signals.received()) outcome_.code = 128 + signals.received();
@@ -179,7 +189,11 @@ class Sweep {
     TrialResult& result = outcome_.results[index];
     result = read_result(runs_.folder / trial_name(index));
     result.status = status_of(code);
-    if (code == 130 || code == 143) stopping_ = true;
+    // A run that was told to stop is not followed by others.
+    if (code == 130 || code == 143) {
+      stopping_ = true;
+      outcome_.code = code;
+    }
     std::string text = result.status;
     if (result.best) {
       text += fmt::format(", best {} {:.6g} (epoch {}), {}", result.metric, *result.best,
@@ -193,7 +207,7 @@ class Sweep {
   }
 
   void pass_on(int signal) {
-    stopping_ = true;
+    passed_on_ = true;
     for (const auto& [child, index] : running_) kill(child, signal);
   }
 
@@ -205,7 +219,8 @@ class Sweep {
   const SweepRuns& runs_;
   const std::vector<Trial>& trials_;
   std::map<pid_t, size_t> running_;
-  bool stopping_ = false;
+  bool stopping_ = false;   // a run was told to stop
+  bool passed_on_ = false;  // the sweep was, and told its runs
   SweepOutcome outcome_;
 };
 
