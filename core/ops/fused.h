@@ -2,8 +2,8 @@
 // of what it computes.
 //
 // Made by the planner only. Values are numbered: the inputs first, then one for each instruction.
-// Inputs may be strided or broadcast; outputs are contiguous: first the elements of `outputs`, then
-// the results of `reductions`.
+// Inputs may be strided or broadcast. Results are first the elements of `outputs`, which may be
+// strided too, then those of `reductions`, which are contiguous.
 #pragma once
 
 #include <vector>

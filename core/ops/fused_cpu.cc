@@ -7,7 +7,7 @@
 #include "core/cpu/install.h"
 #include "core/ops/elementwise_kernels.h"
 #include "core/ops/fused.h"
-#include "core/ops/fused_reader.h"
+#include "core/ops/fused_tiles.h"
 #include "core/ops/reduce_kernels.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
@@ -31,7 +31,7 @@ constexpr size_t kTileBytes = 2048;
 // Tiles lie one cache line more than their length apart: at equal offsets in pages they would fight
 // for the same sets of the L1 cache, and loads would wait for stores that only look alike.
 constexpr size_t kSlotPadding = 64;
-constexpr int64_t kTilesPerTask = 32;
+constexpr int64_t kLine = 64;
 // Elements for one task of a program that reduces.
 constexpr int64_t kReducedPerTask = 16384;
 // From this many instructions on, the next tile's inputs are fetched meanwhile: the hardware only
@@ -54,8 +54,8 @@ class Interpreter final : public PreparedKernel {
   Interpreter(const Fused& op, Inputs in, Outputs out)
       : op_(op), count_(size_of(op.shape)), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
     if (!op.reductions.empty()) prepare_reductions();
+    prepare_operands(in, out.first(op.outputs.size()));
     slot_bytes_ = static_cast<size_t>(tile_) * op.widest + kSlotPadding;
-    for (const Operand& input : in) readers_.emplace_back(input, tile_);
     filled_.assign(in.size(), false);
     for (size_t i = 0; i < op.code.size(); ++i) {
       if (add_pair(i))
@@ -63,10 +63,13 @@ class Interpreter final : public PreparedKernel {
       else
         add_call(i);
     }
-    moves_much_ = moved_bytes(in, out) > kCachedBytes;
+    const int64_t moved = moved_bytes(in, out);
+    moves_much_ = moved > kCachedBytes;
+    task_ = tile_ * tiles_per_task(op, moved, tile_);
     if (calls_.size() >= kCallsToPrefetch) {
+      const auto lines = tile_ * static_cast<int64_t>(op.widest) / kLine;
       const auto calls = static_cast<int64_t>(calls_.size());
-      prefetched_ = (tile_ + calls - 1) / calls;
+      prefetched_ = (lines + calls - 1) / calls * kLine;
     }
   }
 
@@ -74,36 +77,49 @@ class Interpreter final : public PreparedKernel {
     Execution execution = {in, out, {}, {}};
     execution.rows.resize(in.size());
     for (size_t i = 0; i < in.size(); ++i) {
-      const InputReader& reader = readers_[i];
-      if (reader.mode != InputReader::Mode::kPeriodic) continue;
-      execution.rows[i] = reader.repeat(in[i].data);
+      if (inputs_[i].mode != Mode::kPeriodic) continue;
+      execution.rows[i] = inputs_[i].repeat(in[i].data);
     }
-    for (const Operand& result : out.first(op_.outputs.size())) {
+    for (size_t k = 0; k < outputs_.size(); ++k) {
       const bool in_place =
-          std::ranges::any_of(in, [&](const Operand& input) { return input.data == result.data; });
-      execution.streamed.push_back(moves_much_ && !in_place);
+          std::ranges::any_of(in, [&](const Operand& input) { return input.data == out[k].data; });
+      execution.streamed.push_back(moves_much_ && !in_place && outputs_[k].mode == Mode::kDirect);
     }
     if (!op_.reductions.empty()) return reduce(execution);
-    parallel_for(count_, tile_ * kTilesPerTask,
+    parallel_for(count_, task_,
                  [&](int64_t begin, int64_t end) { run_task(execution, begin, end); });
   }
 
  private:
+  using Mode = TiledOperand::Mode;
   using Addresses = SmallVector<std::byte*, 32>;  // by value: its tile
   struct Execution {
     Inputs in;
     Outputs out;
     SmallVector<std::vector<std::byte>, 8> rows;  // by input: the repeated row, for kPeriodic
     SmallVector<char, 8> streamed;                // by output: written past the caches
-
-    std::byte* result(size_t k, int64_t begin) const {
-      return out[k].data + begin * static_cast<int64_t>(size_of(out[k].dtype));
-    }
   };
+
+  void prepare_operands(Inputs in, Outputs out) {
+    std::vector<TiledOperand> operands;
+    for (const Operand& input : in) operands.emplace_back(input);
+    for (const Operand& output : out) operands.emplace_back(output);
+    const bool whole_tiles = op_.reductions.empty();  // which have blocks of their own
+    if (whole_tiles) tile_ = tile_length(operands, tile_);
+    for (TiledOperand& operand : operands) operand.choose_mode(tile_, whole_tiles);
+    const auto first_output = operands.begin() + static_cast<ptrdiff_t>(in.size());
+    inputs_.assign(operands.begin(), first_output);
+    outputs_.assign(first_output, operands.end());
+  }
+
+  // Whether an output is computed in scratch memory first.
+  bool has_slot(const Execution& execution, size_t k) const {
+    return execution.streamed[k] || outputs_[k].mode == Mode::kStrided;
+  }
 
   bool is_scalar(int value) const {
     const auto at = static_cast<size_t>(value);
-    return at < readers_.size() && readers_[at].mode == InputReader::Mode::kScalar;
+    return at < inputs_.size() && inputs_[at].mode == Mode::kScalar;
   }
 
   int value_of(size_t instruction) const {
@@ -218,15 +234,15 @@ class Interpreter final : public PreparedKernel {
     for (size_t v = 0; v < at.size(); ++v) {
       if (op_.slots[v] >= 0) at[v] = slots + static_cast<size_t>(op_.slots[v]) * slot_bytes_;
     }
-    for (size_t i = 0; i < readers_.size(); ++i) {
-      if (readers_[i].mode != InputReader::Mode::kScalar) continue;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (inputs_[i].mode != Mode::kScalar) continue;
       if (filled_[i])
-        readers_[i].fill(execution.in[i].data, 0, std::min(tile_, count), at[i]);
+        inputs_[i].fill(execution.in[i].data, 0, std::min(tile_, count), at[i]);
       else
         at[i] = execution.in[i].data;
     }
     for (size_t k = 0; k < op_.outputs.size(); ++k) {
-      if (!execution.streamed[k]) continue;
+      if (!has_slot(execution, k)) continue;
       at[static_cast<size_t>(op_.outputs[k])] =
           slots + (static_cast<size_t>(op_.slot_count) + k) * slot_bytes_;
     }
@@ -234,25 +250,12 @@ class Interpreter final : public PreparedKernel {
   }
 
   void run_tile(const Execution& execution, int64_t begin, int64_t count, Addresses& at) const {
-    for (size_t i = 0; i < readers_.size(); ++i) {
-      const InputReader& reader = readers_[i];
-      if (reader.mode == InputReader::Mode::kDirect) {
-        at[i] = execution.in[i].data + begin * static_cast<int64_t>(reader.item);
-      } else if (reader.mode == InputReader::Mode::kPeriodic) {
-        at[i] = const_cast<std::byte*>(execution.rows[i].data()) +
-                static_cast<size_t>(begin % reader.period) * reader.item;
-      } else if (reader.mode == InputReader::Mode::kStrided) {
-        reader.fill(execution.in[i].data, begin, count, at[i]);
-      }
-    }
-    for (size_t k = 0; k < op_.outputs.size(); ++k) {
-      if (execution.streamed[k]) continue;
-      at[static_cast<size_t>(op_.outputs[k])] = execution.result(k, begin);
-    }
+    Addresses next(prefetched_ > 0 ? inputs_.size() + outputs_.size() : 0);
+    find_tiles(execution, begin, count, at, next);
     const auto n = static_cast<size_t>(count);
     int64_t done = 0;
     for (const Call& call : calls_) {
-      if (prefetched_ > 0) prefetch_share(done++, count, at);
+      if (prefetched_ > 0) prefetch_share(done++, count, next);
       const std::byte* x = at[static_cast<size_t>(call.arguments[0])];
       const std::byte* y = at[static_cast<size_t>(call.arguments[1])];
       std::byte* out = at[static_cast<size_t>(call.result)];
@@ -261,23 +264,56 @@ class Interpreter final : public PreparedKernel {
       else
         call.row(x, y, out, n);
     }
-    for (size_t k = 0; k < op_.outputs.size(); ++k) {
-      if (!execution.streamed[k]) continue;
-      stream_bytes(at[static_cast<size_t>(op_.outputs[k])], n * size_of(execution.out[k].dtype),
-                   execution.result(k, begin));
+    for (size_t k = 0; k < outputs_.size(); ++k) {
+      const std::byte* tile = at[static_cast<size_t>(op_.outputs[k])];
+      std::byte* data = execution.out[k].data;
+      if (execution.streamed[k])
+        stream_bytes(tile, n * outputs_[k].item, data + outputs_[k].offset_of(begin));
+      else if (outputs_[k].mode == Mode::kStrided)
+        outputs_[k].store(tile, begin, count, data);
+    }
+  }
+
+  // Where the tiles of inputs and outputs lie, or are put; `next`, if it is wanted: where the next
+  // ones lie that are worth fetching. Outputs in rows are parts of larger arrays, which are not in
+  // the near caches.
+  void find_tiles(const Execution& execution, int64_t begin, int64_t count, Addresses& at,
+                  Addresses& next) const {
+    const bool fetches = !next.empty() && begin + count < count_;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const TiledOperand& input = inputs_[i];
+      std::byte* data = execution.in[i].data;
+      if (input.mode == Mode::kDirect || input.mode == Mode::kRows) {
+        at[i] = data + input.offset_of(begin);
+        if (fetches) next[i] = data + input.offset_of(begin + count);
+      } else if (input.mode == Mode::kPeriodic) {
+        at[i] = const_cast<std::byte*>(execution.rows[i].data()) +
+                static_cast<size_t>(begin % input.period) * input.item;
+      } else if (input.mode == Mode::kStrided) {
+        input.fill(data, begin, count, at[i]);
+      }
+    }
+    for (size_t k = 0; k < outputs_.size(); ++k) {
+      if (has_slot(execution, k)) continue;
+      const TiledOperand& output = outputs_[k];
+      std::byte* data = execution.out[k].data;
+      at[static_cast<size_t>(op_.outputs[k])] = data + output.offset_of(begin);
+      if (fetches && output.mode == Mode::kRows) {
+        next[inputs_.size() + k] = data + output.offset_of(begin + count);
+      }
     }
   }
 
   // One call's share of the next tile, so that no call waits for a burst of lines. Inlined early,
   // or GCC takes it for a function without effect and drops its calls.
   [[gnu::always_inline]] void prefetch_share(int64_t call, int64_t count,
-                                             const Addresses& at) const {
-    for (size_t i = 0; i < readers_.size(); ++i) {
-      if (readers_[i].mode != InputReader::Mode::kDirect) continue;
-      const auto item = static_cast<int64_t>(readers_[i].item);
-      const std::byte* next = at[i] + count * item;
-      const int64_t end = std::min(count, (call + 1) * prefetched_) * item;
-      for (int64_t k = call * prefetched_ * item; k < end; k += 64) __builtin_prefetch(next + k);
+                                             const Addresses& next) const {
+    for (size_t i = 0; i < next.size(); ++i) {
+      if (next[i] == nullptr) continue;
+      const size_t item = i < inputs_.size() ? inputs_[i].item : outputs_[i - inputs_.size()].item;
+      const int64_t bytes = count * static_cast<int64_t>(item);
+      const int64_t end = std::min(bytes, (call + 1) * prefetched_);
+      for (int64_t k = call * prefetched_; k < end; k += kLine) __builtin_prefetch(next[i] + k);
     }
   }
 
@@ -399,11 +435,13 @@ class Interpreter final : public PreparedKernel {
   int64_t count_;
   int64_t tile_;
   size_t slot_bytes_ = 0;
-  std::vector<InputReader> readers_;
+  int64_t task_ = 1;  // elements
+  std::vector<TiledOperand> inputs_;
+  std::vector<TiledOperand> outputs_;
   std::vector<Call> calls_;
   std::vector<char> filled_;  // by input: a scalar that needs a tile
   bool moves_much_ = false;   // more than the caches hold
-  int64_t prefetched_ = 0;    // elements of the next tile by every call
+  int64_t prefetched_ = 0;    // bytes of the next tile's operands by every call
 
   // The shape as reductions see it: (outer, length) or (length, inner), the length in blocks.
   int64_t outer_ = 1, length_ = 1, inner_ = 1;
