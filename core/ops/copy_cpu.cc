@@ -1,6 +1,7 @@
 // Moving elements: copies into row-major order, joining, placing, and counting up.
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "core/cpu/install.h"
 #include "core/ops/view_op.h"
@@ -109,8 +110,19 @@ void copy_strided(const Operand& from, std::byte* to, const Strides& to_strides)
   }
 }
 
+// Calls copy(i) for every part. Small parts share a task; large ones are cut by their copies.
+template <class Copy>
+void copy_parts(Inputs parts, Copy&& copy) {
+  int64_t elements = 1;
+  for (const Operand& part : parts) elements += part.size();
+  const auto count = static_cast<int64_t>(parts.size());
+  parallel_for(count, kElementsPerTask * count / elements, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) copy(static_cast<size_t>(i));
+  });
+}
+
 void run_contiguous(const Contiguous&, Inputs in, Outputs out) {
-  copy_strided(in[0], out[0].data, out[0].strides);
+  copy_parts(in, [&](size_t i) { copy_strided(in[i], out[i].data, out[i].strides); });
 }
 
 void run_unslice(const Unslice& op, Inputs in, Outputs out) {
@@ -130,13 +142,14 @@ void run_unslice(const Unslice& op, Inputs in, Outputs out) {
 
 void run_concatenate(const Concatenate& op, Inputs in, Outputs out) {
   const auto axis = static_cast<size_t>(op.axis);
-  int64_t start = 0;
+  const auto item = static_cast<int64_t>(size_of(out[0].dtype));
+  std::vector<int64_t> offsets;
+  int64_t offset = 0;
   for (const Operand& part : in) {
-    const int64_t offset = start * out[0].strides[axis];
-    copy_strided(part, out[0].data + offset * static_cast<int64_t>(size_of(out[0].dtype)),
-                 out[0].strides);
-    start += part.shape[axis];
+    offsets.push_back(offset);
+    offset += part.shape[axis] * out[0].strides[axis] * item;
   }
+  copy_parts(in, [&](size_t i) { copy_strided(in[i], out[0].data + offsets[i], out[0].strides); });
 }
 
 void run_arange(const Arange& op, Inputs, Outputs out) {

@@ -95,7 +95,8 @@ class After final : public OpWith<After, ViewOp> {
   std::optional<Layout> view(const Layout& in) const override { return in; }
 };
 
-/// The same values in row-major order. The planner inserts it where a kernel needs that.
+/// The same values in row-major order. The planner inserts it where a kernel needs that, and copies
+/// the parts of an array with it: input i to where output i lies.
 class Contiguous final : public OpWith<Contiguous> {
  public:
   static constexpr std::string_view kName = "contiguous";

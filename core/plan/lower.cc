@@ -28,12 +28,23 @@ bool is_matrix(const Layout& layout) {
   return row_major || column_major;
 }
 
+// Axes of length 1 have no stride that matters.
+bool is_same(const Place& a, const Place& b) {
+  if (a.storage != b.storage || a.layout.offset != b.layout.offset) return false;
+  if (a.layout.shape != b.layout.shape) return false;
+  for (size_t i = 0; i < a.layout.shape.size(); ++i) {
+    if (a.layout.shape[i] > 1 && a.layout.strides[i] != b.layout.strides[i]) return false;
+  }
+  return true;
+}
+
 class Lowering {
  public:
   Lowering(const FlatGraph& graph, Plan& plan) : graph_(graph), plan_(plan) {}
 
   void run() {
     places_.resize(graph_.specs.size());
+    parts_ = find_parts(graph_);
     count_uses();
     add_leaves();
     for (const FlatNode& node : graph_.nodes) add_node(node);
@@ -89,9 +100,11 @@ class Lowering {
       add_view(node, *view);
       return;
     }
-    Step step;
-    step.op = node.op;
-    step.kernel = &cpu_kernels().find(*node.op);
+    if (const auto* join = dynamic_cast<const Concatenate*>(node.op.get())) {
+      add_concatenation(node, *join);
+      return;
+    }
+    Step step = step_of(node.op);
     for (int input : node.inputs) {
       step.in.push_back(arranged(places_[static_cast<size_t>(input)], step.kernel->layout));
     }
@@ -99,13 +112,63 @@ class Lowering {
     release_inputs(node);
     for (int i = 0; i < node.output_count; ++i) {
       const auto value = static_cast<size_t>(node.first_output + i);
-      Place place = in_place(node, step, i);
+      const bool is_part = parts_[value].whole >= 0;
+      Place place = is_part ? place_as_part(value) : in_place(node, step, i);
       if (place.storage < 0) place = new_place(graph_.specs[value]);
       storage(place).last_step = next_step();
       own(value, place);
       step.out.push_back(place);
     }
     broadcast_fused_inputs(step);
+    plan_.steps.push_back(std::move(step));
+  }
+
+  static Step step_of(std::shared_ptr<const Op> op) {
+    Step step;
+    step.kernel = &cpu_kernels().find(*op);
+    step.op = std::move(op);
+    return step;
+  }
+
+  // Where a part of a larger array, or an array with parts, lies. Its memory is had when the first
+  // part is computed.
+  Place place_as_part(size_t value) {
+    const PartOf& part = parts_[value];
+    const size_t whole = part.whole >= 0 ? static_cast<size_t>(part.whole) : value;
+    auto at = arrays_.find(whole);
+    if (at == arrays_.end()) at = arrays_.emplace(whole, new_place(graph_.specs[whole])).first;
+    Place place = at->second;
+    if (part.whole >= 0) place.layout = part.layout;
+    return place;
+  }
+
+  // Copies the inputs that are not in their place yet.
+  void add_concatenation(const FlatNode& node, const Concatenate& join) {
+    const auto value = static_cast<size_t>(node.first_output);
+    const Place whole = place_as_part(value);
+    const auto axis = static_cast<size_t>(join.axis);
+    Step step;
+    Shape start(whole.layout.shape.size(), 0);
+    for (int input : node.inputs) {
+      const Place& from = places_[static_cast<size_t>(input)];
+      const Shape& shape = from.layout.shape;
+      Place part = whole;
+      part.layout = *Slice(start, Shape(shape.size(), 1), shape).view(whole.layout);
+      start[axis] += shape[axis];
+      if (is_same(from, part)) continue;
+      step.in.push_back(from);
+      step.out.push_back(part);
+    }
+    release_inputs(node);
+    own(value, whole);
+    if (step.in.empty()) return;
+    static const auto copy = std::make_shared<const Contiguous>();
+    const bool copies_all = step.in.size() == node.inputs.size();
+    if (copies_all) step.out = {whole};
+    step.op = copies_all ? node.op : copy;
+    step.kernel = &cpu_kernels().find(*step.op);
+    for (const Place& place : step.in) storage(place).last_step = next_step();
+    storage(whole).last_step = next_step();
     plan_.steps.push_back(std::move(step));
   }
 
@@ -146,9 +209,7 @@ class Lowering {
       if (from.layout == place.layout && from.dtype == place.dtype) return copy;
     }
     static const auto op = std::make_shared<const Contiguous>();
-    Step step;
-    step.op = op;
-    step.kernel = &cpu_kernels().find(*op);
+    Step step = step_of(op);
     step.in.push_back(place);
     storage(place).last_step = next_step();
     const Place copy = new_place({place.layout.shape, place.dtype});
@@ -216,6 +277,8 @@ class Lowering {
   const FlatGraph& graph_;
   Plan& plan_;
   std::vector<Place> places_;                                   // of values
+  std::vector<PartOf> parts_;                                   // by value
+  std::map<size_t, Place> arrays_;                              // with parts, by value
   std::vector<int> uses_;                                       // of values
   std::vector<int> readers_;                                    // of storages: reads still to come
   std::map<int, std::vector<std::pair<Place, Place>>> copies_;  // by the storage copied from

@@ -23,6 +23,10 @@ void join_products(FlatGraph& graph);
 /// without readers, for simplify to drop.
 void absorb_transposes(FlatGraph& graph);
 
+/// Elementwise results of which only slices are read become results of slices. Leaves the results
+/// without readers, for simplify to drop.
+void push_slices(FlatGraph& graph);
+
 /// Cheap elementwise values that are read again much later are computed again there.
 void recompute_cheap_values(FlatGraph& graph);
 
@@ -30,8 +34,17 @@ void recompute_cheap_values(FlatGraph& graph);
 /// with `chains` false, each pointwise op becomes a Fused node of its own.
 void fuse_pointwise(FlatGraph& graph, bool chains);
 
+/// Where a value is to be computed: in the array of a concatenation, `whole`, if it has one.
+struct PartOf {
+  int whole = -1;  // value
+  Layout layout;   // in its elements
+};
+/// By value: which results are parts of an array that is put together from them.
+std::vector<PartOf> find_parts(const FlatGraph& graph);
+
 /// Nodes become steps on storages: views turn into layouts, copies go in where a kernel needs
-/// another layout, and results take over the bytes of inputs that die.
+/// another layout, and results are parts of larger arrays or take over the bytes of inputs that
+/// die.
 void lower_to_steps(const FlatGraph& graph, Plan& plan);
 
 /// Places everything that lives only inside the plan in one arena, by life ranges.

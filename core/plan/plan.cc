@@ -21,7 +21,8 @@ std::shared_ptr<const Plan> build_plan(FlatGraph graph, bool chains) {
   absorb_transposes(graph);
   join_products(graph);
   absorb_transposes(graph);  // of what was a sum before
-  simplify(graph);           // drops what the passes before have left over
+  push_slices(graph);
+  simplify(graph);  // drops what the passes before have left over
   merge_equal_nodes(graph);
   if (chains) recompute_cheap_values(graph);
   fuse_pointwise(graph, chains);
