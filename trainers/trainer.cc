@@ -229,7 +229,7 @@ void Trainer::report() {
   if (is_finished() && state_.epoch < config_.train.epochs) {
     const std::string why =
         state_.best_epoch == 0
-            ? "been no finite number"
+            ? "not been a finite number"
             : fmt::format("not been better than {:.6g} (epoch {})", state_.best, state_.best_epoch);
     progress_.line(fmt::format("stopped early: {} has {} for {} reports", monitor_, why,
                                state_.reports_since_best));

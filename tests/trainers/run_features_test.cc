@@ -214,7 +214,7 @@ TEST_F(RunFeatures, TakesNoLossForTheBestThatIsNotFinite) {
                   folder, progress_, signals);
   EXPECT_EQ(trainer.run(), 0);
   EXPECT_THAT(read_file(folder.log()),
-              HasSubstr("stopped early: val.loss has been no finite number for 2 reports"));
+              HasSubstr("stopped early: val.loss has not been a finite number for 2 reports"));
   EXPECT_FALSE(fs::exists(folder.best()));
   EXPECT_THAT(read_file(folder.summary()), Not(HasSubstr("\"best\"")));
 }
