@@ -306,6 +306,26 @@ TEST_F(ProgramTest, InterruptedRunsEndWithTheSameBytes) {
   EXPECT_GT(interrupted, 0);
 }
 
+TEST_F(ProgramTest, RunsResumeByTheirFolder) {
+  write_example();
+  ASSERT_EQ(run({"train", "points.yaml", "--out", "whole"}).code, 0);
+  const std::string wanted = read_file(root_ / "whole/checkpoints/last.h5");
+  for (const char* named : {"r", "r/config.yaml"}) {
+    Result result;
+    for (int wait = 20; wait < 400 && result.code != 130; wait += 20) {
+      const pid_t child = start({"train", "points.yaml", "--out", "r", "--force"});
+      std::this_thread::sleep_for(std::chrono::milliseconds(wait));
+      kill(child, SIGINT);
+      result = finish(child);
+    }
+    ASSERT_EQ(result.code, 130) << result.err;
+    EXPECT_THAT(result.err, HasSubstr("go on with: mica train r --resume"));
+    result = run({"train", named, "--resume"});
+    ASSERT_EQ(result.code, 0) << result.err;
+    EXPECT_EQ(read_file(root_ / "r/checkpoints/last.h5"), wanted) << named;
+  }
+}
+
 TEST_F(ProgramTest, SummarisesAModel) {
   write("net.yaml",
         "data: {path: none.h5}\n"

@@ -69,6 +69,17 @@ class RunInfo {
   nlohmann::ordered_json json_;
 };
 
+// `mica train runs/digits --resume`, or the config in that folder: the run that is there.
+void find_run(TrainOptions& options) {
+  if (!options.resume || !options.out.empty()) return;
+  fs::path path = options.config;
+  if (path.filename() == RunFolder{}.config()) path = path.parent_path();
+  const RunFolder folder{path.empty() ? "." : path};
+  if (!fs::exists(folder.info())) return;
+  options.config = folder.config().string();
+  options.out = folder.path.string();
+}
+
 RunFolder choose_folder(const TrainOptions& options, const RunConfig& config) {
   RunFolder folder{options.out};
   if (options.out.empty()) {
@@ -116,6 +127,7 @@ class FolderGuard {
 
 int train(TrainOptions options, const std::string& command_line) {
   options.common.apply();
+  find_run(options);
   if (!options.seed.empty()) options.common.set.push_back("seed=" + options.seed);
   const RunConfig config = load_config(options.config, options.common.set);
   const RunFolder folder = choose_folder(options, config);
@@ -156,8 +168,9 @@ int train(TrainOptions options, const std::string& command_line) {
     const int code = trainer.run();
     info.write(code == 0 ? "done" : "stopped", trainer.state());
     if (code != 0) {
-      progress.line(fmt::format("stopped by {} at step {}, saved; --resume goes on",
-                                code == 130 ? "SIGINT" : "SIGTERM", trainer.state().step));
+      progress.line(fmt::format(
+          "stopped by {} at step {}, saved; go on with: mica train {} --resume",
+          code == 130 ? "SIGINT" : "SIGTERM", trainer.state().step, folder.path.string()));
     }
     return code;
   } catch (const Error& error) {
@@ -172,7 +185,10 @@ int train(TrainOptions options, const std::string& command_line) {
 void add_train(CLI::App& app, Action& action, const std::string& command_line) {
   auto options = std::make_shared<TrainOptions>();
   CLI::App* verb = app.add_subcommand("train", "Train a model as a config file describes it");
-  verb->add_option("config", options->config, "Config file")->required()->type_name("CONFIG");
+  verb->add_option("config", options->config,
+                   "Config file; with --resume, the folder of a run will do")
+      ->required()
+      ->type_name("CONFIG");
   verb->add_option("-o,--out", options->out,
                    "Folder for the run (default: runs/NAME, or the next "
                    "free NAME-2, NAME-3, ...)")
