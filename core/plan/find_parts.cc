@@ -38,8 +38,7 @@ class PartFinder {
   PartOf& part(int value) { return parts_[static_cast<size_t>(value)]; }
 
   void describe_readers() {
-    is_wanted_.assign(graph_.specs.size(), false);
-    for (int output : graph_.outputs) is_wanted_[static_cast<size_t>(output)] = true;
+    is_wanted_ = wanted_of(graph_);
     takes_strides_.assign(graph_.specs.size(), true);
     for (size_t i = graph_.nodes.size(); i-- > 0;) {
       const FlatNode& node = graph_.nodes[i];

@@ -233,6 +233,12 @@ std::vector<int> uses_of(const FlatGraph& graph) {
   return uses;
 }
 
+std::vector<char> wanted_of(const FlatGraph& graph) {
+  std::vector<char> wanted(graph.specs.size(), false);
+  for (int output : graph.outputs) wanted[static_cast<size_t>(output)] = true;
+  return wanted;
+}
+
 void replace_nodes(FlatGraph& graph, const Replacements& replacements) {
   if (replacements.empty()) return;
   std::vector<FlatNode> nodes;

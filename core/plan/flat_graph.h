@@ -41,6 +41,8 @@ struct FlatGraph {
 std::vector<int> producers_of(const FlatGraph& graph);
 /// By value: how many inputs of nodes and outputs of the graph it is.
 std::vector<int> uses_of(const FlatGraph& graph);
+/// By value: whether it is an output of the graph.
+std::vector<char> wanted_of(const FlatGraph& graph);
 /// Puts other nodes, with the same outputs, in the place of some.
 using Replacements = std::map<size_t, std::vector<FlatNode>>;
 void replace_nodes(FlatGraph& graph, const Replacements& replacements);

@@ -202,9 +202,8 @@ class Fuser {
 
   // Values that other pieces or the caller read.
   void mark_wanted() {
-    wanted_.assign(graph_.specs.size(), false);
+    wanted_ = wanted_of(graph_);
     renamed_.assign(graph_.specs.size(), -1);
-    for (int output : graph_.outputs) wanted_[static_cast<size_t>(output)] = true;
     for (size_t i = 0; i < count(); ++i) {
       for (int input : graph_.nodes[i].inputs) {
         const int from = producer_[static_cast<size_t>(input)];

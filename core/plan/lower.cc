@@ -45,7 +45,7 @@ class Lowering {
   void run() {
     places_.resize(graph_.specs.size());
     parts_ = find_parts(graph_);
-    count_uses();
+    uses_ = uses_of(graph_);
     add_leaves();
     for (const FlatNode& node : graph_.nodes) add_node(node);
     for (int output : graph_.outputs) add_output(output);
@@ -84,15 +84,6 @@ class Lowering {
       leaf.bytes = static_cast<size_t>(size_of(spec.shape)) * size_of(spec.dtype);
       own(value, {number, spec.dtype, {spec.shape, graph_.leaf_strides[i], 0}});
     }
-  }
-
-  // How often a value will still be read. Outputs are read once more, at the end.
-  void count_uses() {
-    uses_.assign(graph_.specs.size(), 0);
-    for (const FlatNode& node : graph_.nodes) {
-      for (int input : node.inputs) ++uses_[static_cast<size_t>(input)];
-    }
-    for (int output : graph_.outputs) ++uses_[static_cast<size_t>(output)];
   }
 
   void add_node(const FlatNode& node) {
@@ -279,7 +270,7 @@ class Lowering {
   std::vector<Place> places_;                                   // of values
   std::vector<PartOf> parts_;                                   // by value
   std::map<size_t, Place> arrays_;                              // with parts, by value
-  std::vector<int> uses_;                                       // of values
+  std::vector<int> uses_;                                       // of values: outputs once more
   std::vector<int> readers_;                                    // of storages: reads still to come
   std::map<int, std::vector<std::pair<Place, Place>>> copies_;  // by the storage copied from
 };

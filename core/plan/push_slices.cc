@@ -46,11 +46,10 @@ class SlicePusher {
   void describe() {
     producer_ = producers_of(graph_);
     readers_.resize(graph_.specs.size());
-    is_wanted_.assign(graph_.specs.size(), false);
+    is_wanted_ = wanted_of(graph_);
     for (size_t i = 0; i < graph_.nodes.size(); ++i) {
       for (int input : node(i).inputs) readers_[static_cast<size_t>(input)].push_back(i);
     }
-    for (int output : graph_.outputs) is_wanted_[static_cast<size_t>(output)] = true;
   }
 
   // Whether all but the first axis is whole.
