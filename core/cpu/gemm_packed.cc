@@ -24,6 +24,7 @@ struct Parts {
 };
 
 constexpr int64_t kFewRows = 64;
+constexpr double kManyFlops = 3e9;
 
 enum class Way { kLibrary, kTiles, kShared };
 
@@ -33,7 +34,7 @@ Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>
   constexpr int64_t kThin = 32, kLarge = 512, kMostShared = int64_t{32} << 20;
   const double flops = 2.0 * double(rows) * double(columns) * double(inner);
   // Packing takes as long as a few hundred multiplications, and memory.
-  const bool shares = std::min({rows, columns, inner}) >= kLarge && flops >= 2e9;
+  const bool shares = std::min({rows, columns, inner}) >= kLarge && flops >= kManyFlops;
   if (shares && (rows + columns) * inner <= kMostShared) return Way::kShared;
   if (rows == 1 || columns == 1) return Way::kLibrary;
   if (rows <= kFewRows || inner <= kThin) return Way::kTiles;
@@ -44,14 +45,17 @@ Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>
     return slow || a.transposed ? Way::kTiles : Way::kLibrary;
   }
   // Long lines of b are read in place; the library copies them.
-  const bool wide = columns > kLarge && inner >= 384 && flops >= 1e8 && flops < 2e9;
-  return wide && !a.transposed ? Way::kTiles : Way::kLibrary;
+  const bool wide = columns > kLarge && inner >= 384 && flops >= 1e8 && flops < kManyFlops;
+  // Long columns of a pass by once; the library copies them first.
+  const bool tall = a.transposed && inner >= 2048;
+  return (wide && !a.transposed) || tall ? Way::kTiles : Way::kLibrary;
 }
 
 // What is packed for a tile serves the tile alone: tiles are as large as L2 and an even division
-// among cores allow.
-GemmTile tile_of(const PackedProduct& p, int64_t most_rows) {
-  GemmTile tile = {std::min(p.rows, most_rows), std::min<int64_t>(p.columns, 256)};
+// among cores allow, and tall where their columns are transposed.
+GemmTile tile_of(const PackedProduct& p) {
+  GemmTile tile = {std::min<int64_t>(p.rows, p.b.transposed ? 256 : 128),
+                   std::min<int64_t>(p.columns, p.b.transposed ? 128 : 256)};
   const double flops = 2.0 * double(p.rows) * double(p.columns) * double(p.inner);
   const auto wanted = static_cast<int64_t>(
       std::clamp(flops / (12 * kTaskFlops), std::min(flops / (2 * kTaskFlops), 4.0), 8.0));
@@ -132,7 +136,7 @@ bool gemm_packed(int64_t rows, int64_t columns, int64_t inner, MatrixView<float>
     b.transposed = !b.transposed;
   }
   const PackedProduct p = {rows, columns, inner, a, b, c, c_line};
-  const GemmTile tile = tile_of(p, swapped ? 256 : 128);
+  const GemmTile tile = tile_of(p);
   const Parts down(rows, 1, tile.rows), across(columns, 32, tile.columns);
   // Neighbours share the columns of b.
   parallel_for(down.count * across.count, 1, [&](int64_t begin, int64_t end) {

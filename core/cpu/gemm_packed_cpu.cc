@@ -37,7 +37,7 @@ constexpr int kHeight = 14;              // rows of c in registers
 constexpr int64_t kStrip = 32;           // columns of c in registers
 constexpr int64_t kDepth = 512;          // of the inner axis, at a time
 constexpr int64_t kNear = 8;             // how many lines ahead of use L2 is asked for one
-constexpr int64_t kFar = 48;             // the same for what is further away
+constexpr int64_t kFar = 24;             // the same for what is further away
 constexpr int64_t kPanel = kDepth * 16;  // floats of packed rows of a, either way
 static_assert(kPanel >= kHeight * (kDepth + 16));
 
@@ -337,6 +337,8 @@ void multiply_piece(const PackedProduct& p, int64_t k, int64_t depth, float* scr
       const bool fetches = j == 0 && i + 1 < blocks.count;
       const float* strip = packed + (column - placed) / kStrip * strip_size(depth);
       const int64_t b_step = column < placed ? p.b.line : strip_width(columns);
+      // What lies in place comes from afar when it is read for the first time.
+      const int64_t ahead = i == 0 && column < placed ? kFar : kNear;
       multiply_rows(rows, {.columns = columns,
                            .depth = depth,
                            .a = panel.data,
@@ -344,7 +346,7 @@ void multiply_piece(const PackedProduct& p, int64_t k, int64_t depth, float* scr
                            .a_step = panel.step,
                            .b = column < placed ? p.b.at(k, column).data : strip,
                            .b_step = b_step,
-                           .b_ahead = kNear * b_step,
+                           .b_ahead = ahead * b_step,
                            .c = p.c + row * p.c_line + column,
                            .c_line = p.c_line,
                            .accumulate = k > 0,

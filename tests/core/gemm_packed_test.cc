@@ -37,7 +37,9 @@ struct Sizes {
 Sizes random_sizes(int round, std::mt19937& random) {
   const auto below = [&](int64_t most) { return 1 + static_cast<int64_t>(random()) % most; };
   return {below(round % 10 == 0 ? 400 : 60), below(round % 7 == 0 ? 300 : 80),
-          below(round % 5 == 0 ? 1000 : 100)};
+          round % 15 == 1  ? 2000 + below(600)
+          : round % 5 == 0 ? below(1000)
+                           : below(100)};
 }
 
 // Every element against a sum in double, within the rounding of a float32 sum in any order; and
