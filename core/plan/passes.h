@@ -34,6 +34,9 @@ void recompute_cheap_values(FlatGraph& graph);
 /// with `chains` false, each pointwise op becomes a Fused node of its own.
 void fuse_pointwise(FlatGraph& graph, bool chains);
 
+/// Nodes that give back more memory than they take run as soon as they can.
+void schedule(FlatGraph& graph);
+
 /// Where a value is to be computed: in the array of a concatenation, `whole`, if it has one.
 struct PartOf {
   int whole = -1;  // value

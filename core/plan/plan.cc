@@ -26,6 +26,7 @@ std::shared_ptr<const Plan> build_plan(FlatGraph graph, bool chains) {
   merge_equal_nodes(graph);
   if (chains) recompute_cheap_values(graph);
   fuse_pointwise(graph, chains);
+  schedule(graph);
   auto plan = std::make_shared<Plan>();
   lower_to_steps(graph, *plan);
   place_in_arena(*plan);

@@ -65,6 +65,20 @@ TEST(PlanTest, ReusesMemoryInPlace) {
   EXPECT_LE(plan->arena_bytes, static_cast<size_t>(2 * n * 4 + 4096));
 }
 
+TEST(PlanTest, WhatGivesBackMemoryRunsAsSoonAsItCan) {
+  const Array x = ones({64, 64});
+  eval(x);
+  const auto build = [&]() -> Arrays {
+    const Array first = matmul(x, x), second = matmul(x, transpose(x));
+    // The last root is the last reader of `first` once its maximum is there.
+    return {matmul(max(first, {0}, true), second), sum(exp(first))};
+  };
+  std::vector<std::string_view> names;
+  const auto plan = plan_of(build());
+  for (const Step& step : plan->steps) names.push_back(step.op->name());
+  EXPECT_THAT(names, ElementsAre("matmul", "max", "fused", "matmul", "matmul"));
+}
+
 TEST(PlanTest, GroupsNeverWaitForEachOtherInACircle) {
   // a feeds b directly and through a sum: the two may not share one pass.
   const Array x = array({1.0f, 2.0f, 3.0f});
