@@ -46,9 +46,10 @@ Way way_of(int64_t rows, int64_t columns, int64_t inner, const MatrixView<float>
   }
   // Long lines of b are read in place; the library copies them.
   const bool wide = columns > kLarge && inner >= 384 && flops >= 1e8 && flops < kManyFlops;
-  // Long columns of a pass by once; the library copies them first.
-  const bool tall = a.transposed && inner >= 2048;
-  return (wide && !a.transposed) || tall ? Way::kTiles : Way::kLibrary;
+  // Long columns of a are copied on the way; the library packs them first.
+  const bool tall = a.transposed && inner >= 256 && flops >= 3e8;
+  const bool slow = a.line % 512 == 0 || inner >= 1024;
+  return (wide && !a.transposed) || (tall && slow) ? Way::kTiles : Way::kLibrary;
 }
 
 // What is packed for a tile serves the tile alone: tiles are as large as L2 and an even division
@@ -68,8 +69,7 @@ GemmTile tile_of(const PackedProduct& p) {
 }
 
 void multiply(const PackedKernels& kernels, const PackedProduct& tile) {
-  const Buffer scratch =
-      Buffer::allocate(kernels.scratch_floats(tile.columns, tile.inner) * sizeof(float));
+  const Buffer scratch = Buffer::allocate(kernels.scratch_floats(tile) * sizeof(float));
   kernels.multiply(tile, reinterpret_cast<float*>(scratch.data()));
 }
 

@@ -40,7 +40,7 @@ struct PackedRange {
 /// On one thread.
 struct PackedKernels {
   /// What `multiply` needs at `scratch`, aligned to 64 bytes.
-  size_t (*scratch_floats)(int64_t columns, int64_t inner);
+  size_t (*scratch_floats)(const PackedProduct& product);
   void (*multiply)(const PackedProduct& product, float* scratch);
   /// Element (i, j) of `from` goes to to[j * to_line + i]. Lines of `from` are whole vectors of 16.
   void (*store_transposed)(const float* from, int64_t line, int64_t rows, int64_t columns,

@@ -6,7 +6,8 @@
 // The inner axis is cut into pieces of up to 512. Strips of 32 columns of b stream from L2 while 14
 // rows of a lie in L1; a strip of a transposed b is packed, others are read in place, and so are
 // rows of a unless they would share their cache sets. While a block is multiplied, the lines of c
-// that it ends in and the rows of a that follow are fetched.
+// that it ends in, the rows of a that follow and the next piece of b are fetched, and rows of a
+// transposed a are copied for the next block: what is not in L2 costs no time then.
 #include "core/cpu/gemm_packed.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -30,113 +31,7 @@ namespace {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 namespace hn = hwy::HWY_NAMESPACE;
 
-using Wide = hn::FixedTag<float, 16>;
-using Vector = hn::Vec<Wide>;
-
-constexpr int kHeight = 14;              // rows of c in registers
-constexpr int64_t kStrip = 32;           // columns of c in registers
-constexpr int64_t kDepth = 512;          // of the inner axis, at a time
-constexpr int64_t kNear = 8;             // how many lines ahead of use L2 is asked for one
-constexpr int64_t kFar = 24;             // the same for what is further away
-constexpr int64_t kPanel = kDepth * 16;  // floats of packed rows of a, either way
-static_assert(kPanel >= kHeight * (kDepth + 16));
-
-// The odd end keeps neighbours from sharing cache sets.
-constexpr int64_t strip_size(int64_t depth) { return depth * kStrip + 16; }
-
-// Lines of the cache that a later block reads, which come to L2 while this one is multiplied: one
-// at each step of the inner axis, 16 of them `step` floats apart, and `jump` floats to the next 16.
-struct Fetch {
-  const float* from;
-  int64_t step, jump;
-};
-
-// A block of c: element (i, k) of a lies at a[i * a_row + k * a_step], line k of b at b + k *
-// b_step. Lines of b are fetched into L1 b_ahead floats before they are read.
-struct Block {
-  int64_t columns, depth;
-  const float* a;
-  int64_t a_row, a_step;
-  const float* b;
-  int64_t b_step, b_ahead;
-  float* c;
-  int64_t c_line;
-  bool accumulate;
-  Fetch fetch;
-};
-
-template <int kVectors>
-HWY_INLINE void store_row(const Vector* sums, float* c, int64_t columns, bool accumulate) {
-  const Wide d;
-#pragma GCC unroll 2
-  for (int j = 0; j < kVectors; ++j) {
-    float* to = c + j * 16;
-    if (columns >= (j + 1) * 16) {
-      hn::StoreU(accumulate ? hn::Add(sums[j], hn::LoadU(d, to)) : sums[j], d, to);
-    } else {
-      const auto mask = hn::FirstN(d, static_cast<size_t>(std::max<int64_t>(columns - j * 16, 0)));
-      const Vector sum = accumulate ? hn::Add(sums[j], hn::MaskedLoad(mask, d, to)) : sums[j];
-      hn::BlendedStore(sum, mask, d, to);
-    }
-  }
-}
-
-// `columns` of the kVectors * 16 in registers are stored.
-template <int kRows, int kVectors>
-void multiply_block(const Block& block) {
-  const Wide d;
-  Vector sums[kRows][kVectors];
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 2
-    for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::Zero(d);
-  }
-  // What c's lines wait for is over by the time that the sums are.
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    const float* to = block.c + i * block.c_line;
-    for (int j = 0; j < kVectors; ++j) __builtin_prefetch(to + j * 16, 1);
-    __builtin_prefetch(to + block.columns - 1, 1);
-  }
-  const float* a = block.a;
-  const float* b = block.b;
-  const float* fetch = block.fetch.from;
-  for (int64_t k = 0; k < block.depth; ++k, a += block.a_step, b += block.b_step) {
-    __builtin_prefetch(fetch, 0, 2);
-    fetch += k % 16 == 15 ? block.fetch.jump : block.fetch.step;
-    Vector line[kVectors];
-#pragma GCC unroll 2
-    for (int j = 0; j < kVectors; ++j) {
-      line[j] = hn::LoadU(d, b + j * 16);
-      __builtin_prefetch(b + block.b_ahead + j * 16);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      const Vector value = hn::Set(d, a[i * block.a_row]);
-#pragma GCC unroll 2
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = hn::MulAdd(value, line[j], sums[i][j]);
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-    store_row<kVectors>(sums[i], block.c + i * block.c_line, block.columns, block.accumulate);
-  }
-}
-
-using BlockKernel = void (*)(const Block& block);
-
-template <int kVectors>
-BlockKernel block_kernel(int64_t rows) {
-  static constexpr auto kTable = []<int... i>(std::integer_sequence<int, i...>) {
-    return std::array<BlockKernel, sizeof...(i)>{multiply_block<i + 1, kVectors>...};
-  }
-  (std::make_integer_sequence<int, kHeight>());
-  return kTable[static_cast<size_t>(rows - 1)];
-}
-
-void multiply_rows(int64_t rows, const Block& block) {
-  (block.columns > 16 ? block_kernel<2>(rows) : block_kernel<1>(rows))(block);
-}
+#include "core/cpu/gemm_packed_block.inc"
 
 // Copies elements, up to 15 more than `count` into `to`.
 HWY_INLINE void copy_line(const float* from, int64_t count, float* to) {
@@ -316,52 +211,118 @@ struct Parts {
   int64_t size(int64_t part) const { return begin(part + 1) - begin(part); }
 };
 
-size_t scratch_floats(int64_t columns, int64_t inner) {
-  return static_cast<size_t>(kPanel +
-                             ceil_div(columns, kStrip) * strip_size(std::min(inner, kDepth)));
-}
+// A product, piece by piece of the inner axis, block by block of rows, strip by strip.
+class Tile {
+ public:
+  Tile(const PackedProduct& p, float* scratch)
+      : p_(p),
+        blocks_(p.rows, kHeight),
+        pieces_(ceil_div(p.inner, most_depth(p))),
+        depth_(ceil_div(p.inner, pieces_)),
+        strips_(ceil_div(p.columns, kStrip)),
+        placed_(columns_in_place(p)),
+        panels_(scratch),
+        packed_(scratch + 2 * kPanel) {}
 
-// One piece of the inner axis.
-void multiply_piece(const PackedProduct& p, int64_t k, int64_t depth, float* scratch) {
-  float* packed = scratch + kPanel;
-  // In place, whole strips only: the last one is packed.
-  const int64_t placed = p.b.transposed ? 0 : p.columns / kStrip * kStrip;
-  pack_b(p.b.at(k, placed), p.columns - placed, depth, packed);
-  const Parts blocks(p.rows, kHeight);
-  const int64_t strips = ceil_div(p.columns, kStrip);
-  for (int64_t i = 0; i < blocks.count; ++i) {
-    const int64_t row = blocks.begin(i), rows = blocks.size(i);
-    const Panel panel = panel_of(p.a.at(row, k), rows, depth, scratch);
-    for (int64_t j = 0; j < strips; ++j) {
-      const int64_t column = j * kStrip, columns = std::min(kStrip, p.columns - column);
-      const bool fetches = j == 0 && i + 1 < blocks.count;
-      const float* strip = packed + (column - placed) / kStrip * strip_size(depth);
-      const int64_t b_step = column < placed ? p.b.line : strip_width(columns);
-      // What lies in place comes from afar when it is read for the first time.
-      const int64_t ahead = i == 0 && column < placed ? kFar : kNear;
-      multiply_rows(rows, {.columns = columns,
-                           .depth = depth,
-                           .a = panel.data,
-                           .a_row = panel.row,
-                           .a_step = panel.step,
-                           .b = column < placed ? p.b.at(k, column).data : strip,
-                           .b_step = b_step,
-                           .b_ahead = ahead * b_step,
-                           .c = p.c + row * p.c_line + column,
-                           .c_line = p.c_line,
-                           .accumulate = k > 0,
-                           .fetch = fetches ? fetch_rows(p.a.at(row + rows, k), blocks.size(i + 1))
-                                            : fetch_nothing(panel.data)});
+  static size_t scratch_floats(const PackedProduct& p) {
+    const int64_t packed = ceil_div(p.columns - columns_in_place(p), kStrip);
+    return static_cast<size_t>(2 * kPanel + packed * strip_size(std::min(p.inner, kDepth)));
+  }
+
+  void multiply() const {
+    for (int64_t piece = 0; piece < pieces_; ++piece) {
+      pack_b(p_.b.at(piece * depth_, placed_), p_.columns - placed_, depth_at(piece), packed_);
+      for (int64_t i = 0; i < blocks_.count; ++i) multiply_rows_of(piece, i);
     }
   }
-}
 
-void multiply(const PackedProduct& p, float* scratch) {
-  const Parts pieces(p.inner, kDepth);
-  for (int64_t i = 0; i < pieces.count; ++i) {
-    multiply_piece(p, pieces.begin(i), pieces.size(i), scratch);
+ private:
+  // What is copied ahead shares L1 with what is read.
+  static int64_t most_depth(const PackedProduct& p) { return p.a.transposed ? kDepth / 2 : kDepth; }
+  // The last piece is the shortest: no block copies more lines than it has steps.
+  int64_t depth_at(int64_t piece) const { return std::min(depth_, p_.inner - piece * depth_); }
+
+  // Columns of b that are read in place: whole strips.
+  static int64_t columns_in_place(const PackedProduct& p) {
+    return p.b.transposed ? 0 : p.columns / kStrip * kStrip;
   }
-}
+
+  void multiply_rows_of(int64_t piece, int64_t i) const {
+    const int64_t number = piece * blocks_.count + i;
+    const Rows rows = rows_at(number);
+    const bool is_copied = p_.a.transposed && number > 0;
+    const Panel panel = is_copied ? Panel{panel_at(number), 1, 16}
+                                  : panel_of(rows.a, rows.count, rows.depth, panel_at(number));
+    for (int64_t j = 0; j < strips_; ++j) {
+      const int64_t column = j * kStrip, columns = std::min(kStrip, p_.columns - column);
+      const bool is_placed = column < placed_;
+      const float* strip = packed_ + (column - placed_) / kStrip * strip_size(rows.depth);
+      const int64_t b_step = is_placed ? p_.b.line : strip_width(columns);
+      // What lies in place comes from afar when it is read for the first time.
+      const int64_t ahead = i == 0 && is_placed ? kFar : kNear;
+      multiply_rows(rows.count, {.columns = columns,
+                                 .depth = rows.depth,
+                                 .a = panel.data,
+                                 .a_row = panel.row,
+                                 .a_step = panel.step,
+                                 .b = is_placed ? p_.b.at(piece * depth_, column).data : strip,
+                                 .b_step = b_step,
+                                 .b_ahead = ahead * b_step,
+                                 .c = p_.c + blocks_.begin(i) * p_.c_line + column,
+                                 .c_line = p_.c_line,
+                                 .accumulate = piece > 0,
+                                 .fetch = fetch(piece, i, j, panel.data),
+                                 .copy = p_.a.transposed ? copy(number, j) : Copy{}});
+    }
+  }
+
+  // A block of rows in a piece of the inner axis, by its number in the order in which they are
+  // multiplied; empty behind the last.
+  struct Rows {
+    MatrixView<float> a;
+    int64_t count, depth;
+  };
+  Rows rows_at(int64_t number) const {
+    const int64_t piece = number / blocks_.count, i = number % blocks_.count;
+    if (piece >= pieces_) return {{}, 0, 0};
+    return {p_.a.at(blocks_.begin(i), piece * depth_), blocks_.size(i), depth_at(piece)};
+  }
+  float* panel_at(int64_t number) const { return panels_ + number % 2 * kPanel; }
+
+  // What one strip fetches: the first those of the next rows of a, the others the next piece of b.
+  Fetch fetch(int64_t piece, int64_t i, int64_t strip, const float* nothing) const {
+    if (!p_.a.transposed && strip == 0 && i + 1 < blocks_.count) {
+      return fetch_rows(p_.a.at(blocks_.begin(i + 1), piece * depth_), blocks_.size(i + 1));
+    }
+    if (placed_ > 0 && piece + 1 < pieces_) {
+      const int64_t line = (i * strips_ + strip) * (depth_ / 16);
+      const auto b = p_.b.at((piece + 1) * depth_ + line, 0);
+      if (line < depth_at(piece + 1)) return {b.data, 16, b.line - 15 * 16};
+    }
+    return fetch_nothing(nothing);
+  }
+
+  // The share of one strip in copying the rows that come next.
+  Copy copy(int64_t number, int64_t strip) const {
+    const Rows next = rows_at(number + 1), second = rows_at(number + 2);
+    if (next.count == 0) return {};
+    const int64_t share = ceil_div(next.depth, strips_), first = strip * share;
+    const float* from = next.a.at(0, first).data;
+    const float* ahead = strip + 1 < strips_ ? next.a.at(0, first + share).data
+                         : second.count > 0  ? second.a.data
+                                             : from;
+    const int64_t lines = std::clamp<int64_t>(next.depth - first, 0, share);
+    return {from, ahead, next.a.line, next.count, lines, panel_at(number + 1) + first * 16};
+  }
+
+  const PackedProduct& p_;
+  const Parts blocks_;
+  const int64_t pieces_, depth_, strips_, placed_;
+  float* const panels_;  // of two blocks of rows: one that is read, one that is written
+  float* const packed_;  // columns of b
+};
+
+void multiply(const PackedProduct& p, float* scratch) { Tile(p, scratch).multiply(); }
 
 // Packed by all for all: panels of up to 14 rows of a, and b's strips, piece by piece.
 struct Shared {
@@ -430,8 +391,8 @@ void multiply_shared(const PackedProduct& p, const PackedRange& range, const flo
 }
 
 const PackedKernels* kernels() {
-  static constexpr PackedKernels kKernels = {scratch_floats, multiply,      store_transposed,
-                                             shared_sizes,   pack_shared_a, pack_shared_b,
+  static constexpr PackedKernels kKernels = {Tile::scratch_floats, multiply,      store_transposed,
+                                             shared_sizes,         pack_shared_a, pack_shared_b,
                                              multiply_shared};
   return &kKernels;
 }

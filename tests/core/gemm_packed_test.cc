@@ -74,10 +74,10 @@ TEST(GemmPacked, KernelsEqualSumsForAllSizesAndLayouts) {
     const Matrix b = random_matrix(size.inner, size.columns, random);
     const int64_t c_line = size.columns + static_cast<int64_t>(random() % 3);
     std::vector<float> c(static_cast<size_t>(size.rows * c_line), 7);
-    const Buffer scratch =
-        Buffer::allocate(kernels->scratch_floats(size.columns, size.inner) * sizeof(float));
-    kernels->multiply({size.rows, size.columns, size.inner, a.view, b.view, c.data(), c_line},
-                      reinterpret_cast<float*>(scratch.data()));
+    const PackedProduct product = {size.rows, size.columns, size.inner, a.view,
+                                   b.view,    c.data(),     c_line};
+    const Buffer scratch = Buffer::allocate(kernels->scratch_floats(product) * sizeof(float));
+    kernels->multiply(product, reinterpret_cast<float*>(scratch.data()));
     expect_product(size, a, b, c, c_line);
     if (HasFatalFailure()) return;
   }
