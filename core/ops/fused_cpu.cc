@@ -7,23 +7,13 @@
 #include "core/cpu/install.h"
 #include "core/ops/elementwise_kernels.h"
 #include "core/ops/fused.h"
+#include "core/ops/fused_calls.h"
 #include "core/ops/fused_tiles.h"
 #include "core/ops/reduce_kernels.h"
 #include "core/runtime/buffer.h"
 #include "core/runtime/parallel.h"
 
 namespace mica {
-
-ElementwiseKernel elementwise_kernel(Function function, Dtype dtype, Fixed fixed) {
-  const ElementwiseKernel* table = dtype == float32   ? float32_kernels(fixed)
-                                   : dtype == float64 ? float64_kernels(fixed)
-                                                      : scalar_kernels(dtype, fixed);
-  const ElementwiseKernel kernel = table ? table[static_cast<size_t>(function)] : nullptr;
-  if (kernel == nullptr) {
-    fail(ErrorKind::kRuntime, "no cpu kernel for {} of {}", function, dtype);
-  }
-  return kernel;
-}
 
 namespace {
 
@@ -36,45 +26,33 @@ constexpr int64_t kLine = 64;
 constexpr int64_t kReducedPerTask = 16384;
 // From this many instructions on, the next tile's inputs are fetched meanwhile: the hardware only
 // foresees the ends of short programs.
-constexpr size_t kCallsToPrefetch = 3;
+constexpr int64_t kCallsToPrefetch = 3;
 // Results of programs that move more than this go past the caches: nothing of them would be left
 // there for the next reader.
 constexpr int64_t kCachedBytes = int64_t{32} << 20;
 
-// One instruction, or two, with its kernel found.
-struct Call {
-  ElementwiseKernel row = nullptr;
-  WhereKernel where = nullptr;  // of three arguments: where(), or two instructions
-  int arguments[3] = {0, 0, 0};
-  int result = 0;
-};
-
 class Interpreter final : public PreparedKernel {
  public:
   Interpreter(const Fused& op, Inputs in, Outputs out)
-      : op_(op), count_(size_of(op.shape)), tile_(static_cast<int64_t>(kTileBytes / op.widest)) {
+      : op_(op),
+        count_(size_of(op.shape)),
+        tile_(static_cast<int64_t>(kTileBytes / op.widest)),
+        calls_(op, in) {
     if (!op.reductions.empty()) prepare_reductions();
     prepare_operands(in, out.first(op.outputs.size()));
     slot_bytes_ = static_cast<size_t>(tile_) * op.widest + kSlotPadding;
-    filled_.assign(in.size(), false);
-    for (size_t i = 0; i < op.code.size(); ++i) {
-      if (add_pair(i))
-        ++i;
-      else
-        add_call(i);
-    }
     const int64_t moved = moved_bytes(in, out);
     moves_much_ = moved > kCachedBytes;
     task_ = tile_ * tiles_per_task(op, moved, tile_);
-    if (calls_.size() >= kCallsToPrefetch) {
+    const auto calls = static_cast<int64_t>(calls_.fewest());
+    if (calls >= kCallsToPrefetch) {
       const auto lines = tile_ * static_cast<int64_t>(op.widest) / kLine;
-      const auto calls = static_cast<int64_t>(calls_.size());
       prefetched_ = (lines + calls - 1) / calls * kLine;
     }
   }
 
   void run(Inputs in, Outputs out) const override {
-    Execution execution = {in, out, {}, {}};
+    Execution execution = {in, out, calls_.choose(in, out), {}, {}};
     execution.rows.resize(in.size());
     for (size_t i = 0; i < in.size(); ++i) {
       if (inputs_[i].mode != Mode::kPeriodic) continue;
@@ -96,6 +74,7 @@ class Interpreter final : public PreparedKernel {
   struct Execution {
     Inputs in;
     Outputs out;
+    std::span<const FusedCall> calls;
     SmallVector<std::vector<std::byte>, 8> rows;  // by input: the repeated row, for kPeriodic
     SmallVector<char, 8> streamed;                // by output: written past the caches
   };
@@ -117,93 +96,10 @@ class Interpreter final : public PreparedKernel {
     return execution.streamed[k] || outputs_[k].mode == Mode::kStrided;
   }
 
-  bool is_scalar(int value) const {
-    const auto at = static_cast<size_t>(value);
-    return at < inputs_.size() && inputs_[at].mode == Mode::kScalar;
-  }
-
-  int value_of(size_t instruction) const {
-    return static_cast<int>(op_.inputs.size() + instruction);
-  }
-
-  void add_call(size_t i) {
-    using Kind = FusedInstruction::Kind;
-    const FusedInstruction& instruction = op_.code[i];
-    Call call;
-    const Fixed fixed = fixed_operand(instruction);
-    if (instruction.kind == Kind::kWhere)
-      call.where = where_kernel(instruction.to, fixed);
-    else if (instruction.kind == Kind::kCast)
-      call.row = cast_kernel(instruction.from, instruction.to);
-    else
-      call.row = elementwise_kernel(instruction.function, instruction.from, fixed);
-    const auto& given = instruction.arguments;
-    for (size_t k = 0; k < 3; ++k) call.arguments[k] = given[std::min(k, given.size() - 1)];
-    call.result = value_of(i);
-    calls_.push_back(call);
-  }
-
-  // This instruction and the next one in one kernel, where the next one alone reads its result.
-  bool add_pair(size_t i) {
-    if (i + 1 == op_.code.size() || !is_binary(op_.code[i]) || !is_binary(op_.code[i + 1])) {
-      return false;
-    }
-    const FusedInstruction& first = op_.code[i];
-    const FusedInstruction& second = op_.code[i + 1];
-    const int result = value_of(i);
-    const bool is_left = second.arguments[0] == result;
-    const int other = second.arguments[is_left ? 1 : 0];
-    if (other == result || (!is_left && second.arguments[1] != result)) return false;
-    if (count_reads(result) != 1) return false;
-    if (pair_kernel(first.function, Fixed::kNone, second.function, is_left, false) == nullptr) {
-      return false;
-    }
-    Call call;
-    call.where = pair_kernel(first.function, fixed_operand(first), second.function, is_left,
-                             is_scalar(other));
-    call.arguments[0] = first.arguments[0];
-    call.arguments[1] = first.arguments[1];
-    call.arguments[2] = other;
-    call.result = value_of(i + 1);
-    calls_.push_back(call);
-    return true;
-  }
-
-  static bool is_binary(const FusedInstruction& instruction) {
-    return instruction.kind == FusedInstruction::Kind::kRow && instruction.arguments.size() == 2 &&
-           instruction.from == float32 && instruction.to == float32;
-  }
-
-  int64_t count_reads(int value) const {
-    int64_t reads = std::ranges::count(op_.outputs, value);
-    for (const FusedReduction& r : op_.reductions) reads += r.value == value;
-    for (const FusedInstruction& instruction : op_.code) {
-      reads += std::ranges::count(instruction.arguments, value);
-    }
-    return reads;
-  }
-
-  // Which operand the kernel may take as one number; scalars elsewhere are filled into a tile.
-  Fixed fixed_operand(const FusedInstruction& instruction) {
-    const auto& given = instruction.arguments;
-    const size_t x = instruction.kind == FusedInstruction::Kind::kWhere ? 1 : 0;
-    Fixed fixed = Fixed::kNone;
-    if (given.size() == x + 2 && is_scalar(given[x + 1])) {
-      fixed = Fixed::kY;
-    } else if (given.size() == x + 2 && is_scalar(given[x])) {
-      fixed = Fixed::kX;
-    }
-    for (size_t k = 0; k < given.size(); ++k) {
-      const bool taken = (fixed == Fixed::kX && k == x) || (fixed == Fixed::kY && k == x + 1);
-      if (is_scalar(given[k]) && !taken) filled_[static_cast<size_t>(given[k])] = true;
-    }
-    return fixed;
-  }
-
   int64_t moved_bytes(Inputs in, Outputs out) const {
     int64_t moved = 0;
     for (size_t i = 0; i < in.size(); ++i) {
-      if (is_scalar(static_cast<int>(i))) continue;
+      if (inputs_[i].mode == Mode::kScalar) continue;
       moved += in[i].size() * static_cast<int64_t>(size_of(in[i].dtype));
     }
     for (const Operand& result : out) {
@@ -236,7 +132,7 @@ class Interpreter final : public PreparedKernel {
     }
     for (size_t i = 0; i < inputs_.size(); ++i) {
       if (inputs_[i].mode != Mode::kScalar) continue;
-      if (filled_[i])
+      if (calls_.needs_tile(i))
         inputs_[i].fill(execution.in[i].data, 0, std::min(tile_, count), at[i]);
       else
         at[i] = execution.in[i].data;
@@ -254,7 +150,7 @@ class Interpreter final : public PreparedKernel {
     find_tiles(execution, begin, count, at, next);
     const auto n = static_cast<size_t>(count);
     int64_t done = 0;
-    for (const Call& call : calls_) {
+    for (const FusedCall& call : execution.calls) {
       if (prefetched_ > 0) prefetch_share(done++, count, next);
       const std::byte* x = at[static_cast<size_t>(call.arguments[0])];
       const std::byte* y = at[static_cast<size_t>(call.arguments[1])];
@@ -438,10 +334,9 @@ class Interpreter final : public PreparedKernel {
   int64_t task_ = 1;  // elements
   std::vector<TiledOperand> inputs_;
   std::vector<TiledOperand> outputs_;
-  std::vector<Call> calls_;
-  std::vector<char> filled_;  // by input: a scalar that needs a tile
-  bool moves_much_ = false;   // more than the caches hold
-  int64_t prefetched_ = 0;    // bytes of the next tile's operands by every call
+  FusedCalls calls_;
+  bool moves_much_ = false;  // more than the caches hold
+  int64_t prefetched_ = 0;   // bytes of the next tile's operands by every call
 
   // The shape as reductions see it: (outer, length) or (length, inner), the length in blocks.
   int64_t outer_ = 1, length_ = 1, inner_ = 1;
