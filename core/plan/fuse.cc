@@ -21,8 +21,6 @@ namespace {
 // Long chains are cut, so that a program's inputs and temporaries stay in the L1 cache.
 constexpr size_t kMostNodesInGroup = 48;
 
-bool is_half(Dtype d) { return d == float16 || d == bfloat16; }
-
 class Fuser {
  public:
   Fuser(FlatGraph& graph, bool chains) : graph_(graph), chains_(chains) {}

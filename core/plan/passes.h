@@ -6,6 +6,9 @@
 
 namespace mica {
 
+/// Types that are computed with in float32.
+constexpr bool is_half(Dtype d) { return d == float16 || d == bfloat16; }
+
 /// Equal ops on equal inputs become one node.
 void merge_equal_nodes(FlatGraph& graph);
 

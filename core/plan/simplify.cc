@@ -4,6 +4,7 @@
 //   neg(neg(x))                        x
 //   x + neg(y), x - neg(y)             x - y, x + y
 //   a reduction over axes of length 1  a reshape
+//   a reduction of halves              one of float32, which it is inside, that a program can do
 //   a sum of slices' gradients that    their concatenation
 //     together fill the array
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <optional>
 
 #include "core/ops/elementwise.h"
+#include "core/ops/fused.h"
 #include "core/ops/reduce_op.h"
 #include "core/ops/view_op.h"
 #include "core/plan/passes.h"
@@ -29,6 +31,7 @@ class Simplifier {
       for (int& input : graph_.nodes[i].inputs) input = renamed(input);
       drop_negations(i);
       drop_reduction(i);
+      widen_reduction(i);
     }
     for (int& output : graph_.outputs) output = renamed(output);
     count_uses();
@@ -77,6 +80,21 @@ class Simplifier {
     if (dynamic_cast<const Reduce*>(node.op.get()) == nullptr) return;
     const Shape& shape = spec(node.first_output).shape;
     if (spec(node.inputs[0]).shape == shape) node.op = std::make_shared<const Reshape>(shape);
+  }
+
+  void widen_reduction(size_t i) {
+    const FlatNode& node = graph_.nodes[i];
+    const auto* reduce = dynamic_cast<const Reduce*>(node.op.get());
+    const Spec narrow = spec(node.first_output);
+    if (reduce == nullptr || !is_half(narrow.dtype)) return;
+    const Spec wide = {spec(node.inputs[0]).shape, float32};
+    if (!Fused::can_reduce(wide, *reduce)) return;
+    const int widened = static_cast<int>(graph_.specs.size()), reduced = widened + 1;
+    graph_.specs.push_back(wide);
+    graph_.specs.push_back({narrow.shape, float32});
+    replaced_[i] = {{std::make_shared<const Cast>(float32), {node.inputs[0]}, widened},
+                    {node.op, {widened}, reduced},
+                    {std::make_shared<const Cast>(narrow.dtype), {reduced}, node.first_output}};
   }
 
   // ---- Sums of slices' gradients

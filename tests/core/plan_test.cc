@@ -290,6 +290,22 @@ TEST(PlanTest, HalvesRoundAfterEveryOpFusedOrNot) {
   set_fusion(true);
 }
 
+// In float32, where they would be summed anyway: no array of float32 is made for it.
+TEST(PlanTest, SumsOfHalvesArePartOfTheirProgram) {
+  for (const Dtype dtype : {bfloat16, float16}) {
+    const Array x = astype(random::normal({300, 70}, random::key(1)), dtype);
+    eval(x);
+    const auto build = [&] { return sum(exp(x) - 1, {0}); };
+    EXPECT_EQ(plan_of({build()})->steps.size(), 2u);  // the second rounds 70 sums
+    const auto bytes = build().to_bytes();
+    set_fusion(false);
+    EXPECT_EQ(build().to_bytes(), bytes);
+    set_fusion(true);
+    const auto wide = sum(astype(exp(x) - 1, float32), {0});
+    EXPECT_EQ(astype(wide, dtype).to_bytes(), bytes);
+  }
+}
+
 TEST(PlanTest, WritesOverLeavesThatNobodyElseHolds) {
   const int64_t n = 1 << 16;
   Array w = ones({n});
