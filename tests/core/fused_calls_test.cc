@@ -43,7 +43,9 @@ std::vector<std::byte> guarded_run(const Shape& shape) {
         weight = where(good, moved, weight);
         return {sum(square(gradient))};
       },
-      {.state = [&] { return std::vector<Array*>{&weight, &momentum}; }});
+      {.state = [&] {
+        return std::vector<Array*>{&weight, &momentum};
+      }});
   Arrays results;
   for (const bool good : {true, false, true}) {
     results.push_back(step({full({}, good, bool_), full({}, 0.3f)})[0]);
